@@ -1,0 +1,3 @@
+//! intraday.
+pub mod ids;
+pub mod time;
