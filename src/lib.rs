@@ -1,3 +1,9 @@
 //! intraday.
+pub mod event;
+pub mod fold;
 pub mod ids;
+pub mod kpi;
+pub mod measure;
+pub mod merge;
+pub mod pipeline;
 pub mod time;

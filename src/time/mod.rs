@@ -3,6 +3,8 @@
 //! [`EventMs`] is what an event says of itself; [`WallMs`] is what a clock of ours said. The core
 //! computes with both but reads no clock: each comes in as an argument.
 
+pub mod window;
+
 use std::fmt;
 
 /// A span in milliseconds.

@@ -1,0 +1,2 @@
+mod words;
+pub use words::*;

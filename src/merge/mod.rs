@@ -1,0 +1,3 @@
+//! Stage 2: windows.
+pub mod config;
+pub use config::MergeConfig;
