@@ -1,2 +1,0 @@
-mod words;
-pub use words::*;
