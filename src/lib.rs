@@ -1,3 +1,4 @@
 //! intraday.
+pub mod event;
 pub mod ids;
 pub mod time;
