@@ -30,6 +30,11 @@ impl<'a> Cell<'a> {
         Reject::BadValue(self.field.name())
     }
 
+    /// Whether this is `""`, which counts as absent.
+    pub(super) fn is_empty_string(self) -> bool {
+        self.text.len() == 2 && self.text.starts_with('"')
+    }
+
     /// A string; borrowed unless it has escapes.
     pub(super) fn string(self) -> Result<Str<'a>, Reject> {
         let body = self.body().ok_or_else(|| self.wrong_type())?;

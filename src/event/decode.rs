@@ -46,7 +46,8 @@ pub fn decode<'a>(value: &'a [u8], limits: &Limits) -> Result<Event<'a>, Reject>
     if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
         return Err(Reject::Empty);
     }
-    let mut record = Record::read(text)?;
+    let mut record = Record::new();
+    record.read(text)?;
     let type_name = record.need(Field::Type)?.id(MAX_TEXT_BYTES)?;
     let id = record.need_id(Field::Id)?;
     let time = record.need(Field::Time)?.instant()?;
