@@ -1,6 +1,5 @@
 //! intraday.
 pub mod event;
-pub mod fold;
 pub mod ids;
 pub mod kpi;
 pub mod measure;
