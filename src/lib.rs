@@ -1,8 +1,10 @@
 //! intraday.
 pub mod event;
+pub mod fold;
 pub mod ids;
 pub mod kpi;
 pub mod measure;
 pub mod merge;
 pub mod pipeline;
+pub mod simulate;
 pub mod time;
