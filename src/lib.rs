@@ -1,3 +1,4 @@
 //! intraday.
 pub mod ids;
+pub mod simulate;
 pub mod time;
