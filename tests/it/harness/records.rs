@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::client::{Client, ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -141,6 +141,7 @@ impl Broker {
                 send = back;
             }
         }
+        learn_leaders(producer.client(), topic);
         producer.flush(LIMIT).unwrap_or_else(|e| panic!("cannot flush to {topic}: {e}"));
         let delivered = producer.context().0.lock().expect("the deliveries").clone();
         assert_eq!(delivered.failures, [], "cannot produce to {topic}");
@@ -165,12 +166,13 @@ impl Broker {
         };
         config.set("isolation.level", level).set("enable.partition.eof", "true");
         let consumer = consumer(&config);
-        let partitions = self.partitions(topic);
+        let partitions = partitions(&consumer, topic);
         let mut from = TopicPartitionList::new();
         for partition in 0..partitions {
             from.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
         }
         consumer.assign(&from).expect("an assignment");
+        learn_leaders(consumer.client(), topic);
         let mut records = Vec::new();
         let mut open = partitions;
         let start = Instant::now();
@@ -194,14 +196,14 @@ impl Broker {
             let marks = consumer.fetch_watermarks(topic, partition, LIMIT);
             (partition, marks.unwrap_or_else(|e| panic!("no watermarks of {topic}-{partition}: {e}")))
         };
-        (0..self.partitions(topic)).map(ask).collect()
+        (0..partitions(&consumer, topic)).map(ask).collect()
     }
 
     /// The offsets that a group has committed; a partition without one is absent.
     pub fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
         let consumer = consumer(self.client().set("group.id", group));
         let mut asked = TopicPartitionList::new();
-        asked.add_partition_range(topic, 0, self.partitions(topic) - 1);
+        asked.add_partition_range(topic, 0, partitions(&consumer, topic) - 1);
         let known = consumer.committed_offsets(asked, LIMIT);
         let known = known.unwrap_or_else(|e| panic!("no committed offsets of {group}: {e}"));
         let offsets = known.elements().into_iter().filter_map(|e| match e.offset() {
@@ -213,11 +215,7 @@ impl Broker {
 
     /// How many partitions a topic has; panics where there is no such topic.
     pub fn partitions(&self, topic: &str) -> i32 {
-        let metadata = consumer(&self.client()).fetch_metadata(Some(topic), LIMIT);
-        let metadata = metadata.unwrap_or_else(|e| panic!("no metadata of {topic}: {e}"));
-        let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
-        assert!(count > 0, "no topic {topic}");
-        i32::try_from(count).expect("few partitions")
+        partitions(&consumer(&self.client()), topic)
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
@@ -270,6 +268,21 @@ fn consumer(config: &ClientConfig) -> BaseConsumer {
     // The end of a partition is told by an empty answer, which a broker otherwise holds for 500 ms.
     config.set("fetch.wait.max.ms", "20");
     config.set("enable.auto.commit", "false").create().expect("a consumer")
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
+    let metadata = consumer.fetch_metadata(Some(topic), LIMIT);
+    let metadata = metadata.unwrap_or_else(|e| panic!("no metadata of {topic}: {e}"));
+    let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
+    assert!(count > 0, "no topic {topic}");
+    i32::try_from(count).expect("few partitions")
+}
+
+/// Asks for the leaders of a topic that the client already uses. Left alone, librdkafka looks for
+/// unknown leaders once a second, which would be most of a short test's time.
+fn learn_leaders<C: ClientContext>(client: &Client<C>, topic: &str) {
+    // Where the answer does not come, the call that needs it fails with the reason.
+    let _ = client.fetch_metadata(Some(topic), LIMIT);
 }
 
 fn options() -> AdminOptions {
