@@ -15,14 +15,15 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// `$0` is a folder to remove with the child, or empty. A word on the pipe releases the watcher; its
 /// end without a word means that the test process is gone. The watcher ignores what a terminal sends
-/// to the whole group, else Ctrl-C would end it before its work.
+/// to the whole group, else Ctrl-C would end it before its work. A second removal takes what the child
+/// wrote while it died.
 const WATCHED: &str = r#"
 exec 3<&0 </dev/null
 (
     trap '' HUP INT TERM
     read -r word <&3 && exit 0
     kill -9 $$
-    [ -z "$0" ] || rm -rf -- "$0"
+    [ -z "$0" ] || rm -rf -- "$0" || { sleep 1; rm -rf -- "$0"; }
 ) >/dev/null 2>&1 &
 exec 3<&-
 exec "$@"
