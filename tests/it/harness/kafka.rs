@@ -1,0 +1,189 @@
+//! A real Kafka broker of one node: the one that tests share, or an own one to kill and pause.
+//!
+//! This file is the broker as a process; what is done with its topics is in `records`. Must never know
+//! which topics the product uses.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::folder::{RunFolder, tail};
+use super::guard::{Guard, Signal};
+use super::jars::{Jars, node_properties};
+use super::process::free_port;
+use super::provision::{Absent, present};
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const START_ATTEMPTS: u32 = 3;
+const POLL: Duration = Duration::from_millis(20);
+
+/// Settings for speed on a small machine; each default is made for a cluster. The shortest member
+/// session and the transaction clean-up let tests see a lost member within seconds. A killed broker is
+/// refused until its former session has run out, so that one is short as well.
+const SETTINGS: &str = "\
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=250
+broker.session.timeout.ms=2000
+auto.create.topics.enable=false
+num.network.threads=1
+num.io.threads=2
+log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.backoff.ms=200
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+";
+
+/// A broker that answers at [`Broker::bootstrap`].
+#[derive(Debug)]
+pub struct Broker {
+    bootstrap: String,
+    node: Option<Mutex<Node>>,
+}
+
+/// The process of a broker and what it needs to be started again. The guard is first: the process
+/// ends before its folder goes.
+#[derive(Debug)]
+struct Node {
+    guard: Guard,
+    jars: Jars,
+    properties: PathBuf,
+    folder: RunFolder,
+}
+
+impl Broker {
+    /// The broker of `INTRADAY_TEST_KAFKA`, else a new one. Panics where it does not start.
+    pub fn shared() -> Result<Broker, Absent> {
+        match std::env::var("INTRADAY_TEST_KAFKA") {
+            Ok(bootstrap) => Ok(Broker { bootstrap, node: None }),
+            Err(_) => Jars::provide().map(Broker::start),
+        }
+    }
+
+    /// A broker of the calling test alone; none where none can be had. It ends when dropped.
+    pub fn start_own() -> Option<Broker> {
+        present(Jars::provide()).map(Broker::start)
+    }
+
+    /// What clients take as bootstrap servers.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Ends the broker without warning. Its data stay.
+    pub fn kill(&self) {
+        self.node().guard.kill();
+    }
+
+    /// Starts it again at the same address with the same data, killing it first where it still runs.
+    pub fn restart(&self) {
+        let mut node = self.node();
+        node.guard.kill();
+        let restarted = launch(&node.jars, &node.properties, node.folder.path());
+        node.guard = restarted.unwrap_or_else(|e| panic!("{e}"));
+        if let Err(e) = await_answer(&self.bootstrap, &mut node.guard) {
+            panic!("{e}:\n{}", tail(&log_of(node.folder.path()), 30));
+        }
+    }
+
+    /// Suspends it: connections stay open and nothing answers.
+    pub fn pause(&self) {
+        self.node().guard.signal(Signal::Stop);
+    }
+
+    /// Lets it run on after [`Broker::pause`].
+    pub fn resume(&self) {
+        self.node().guard.signal(Signal::Continue);
+    }
+
+    fn node(&self) -> MutexGuard<'_, Node> {
+        let node = self.node.as_ref().expect("cannot stop the broker of INTRADAY_TEST_KAFKA: use start_own");
+        node.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A port can be taken between its choice and its use, so a failed start is tried again.
+    fn start(jars: Jars) -> Broker {
+        let mut failures = Vec::new();
+        for _ in 0..START_ATTEMPTS {
+            match Broker::try_start(&jars) {
+                Ok(broker) => return broker,
+                Err(failure) => failures.push(failure),
+            }
+        }
+        panic!("kafka has not started in {START_ATTEMPTS} attempts:\n{}", failures.join("\n"))
+    }
+
+    fn try_start(jars: &Jars) -> Result<Broker, String> {
+        let folder = RunFolder::new("kafka");
+        let data = folder.path().join("data");
+        let (broker_port, controller_port) = (free_port(), free_port());
+        let properties = folder.path().join("server.properties");
+        let settings = node_properties(broker_port, controller_port, &data) + SETTINGS;
+        let written = fs::write(&properties, settings).and_then(|()| jars.copy_formatted(&data));
+        written.map_err(|e| format!("cannot write {}: {e}", folder.path().display()))?;
+        let bootstrap = format!("127.0.0.1:{broker_port}");
+        let mut guard = launch(jars, &properties, folder.path())?;
+        await_answer(&bootstrap, &mut guard)
+            .map_err(|e| format!("{e}:\n{}", tail(&log_of(folder.path()), 30)))?;
+        let node = Node { guard, jars: jars.clone(), properties, folder };
+        Ok(Broker { bootstrap, node: Some(Mutex::new(node)) })
+    }
+}
+
+fn log_of(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+fn launch(jars: &Jars, properties: &Path, folder: &Path) -> Result<Guard, String> {
+    let data = folder.join("data");
+    Guard::start(&jars.broker(properties), &log_of(folder), Some(&data))
+}
+
+/// A broker opens its port when it is ready to serve, which the metadata then prove.
+fn await_answer(bootstrap: &str, guard: &mut Guard) -> Result<(), String> {
+    let start = Instant::now();
+    while TcpStream::connect(bootstrap).is_err() {
+        if let Some(status) = guard.status() {
+            return Err(format!("kafka at {bootstrap} has ended with {status}"));
+        }
+        if start.elapsed() > START_LIMIT {
+            return Err(format!("kafka at {bootstrap} does not answer within {} s", START_LIMIT.as_secs()));
+        }
+        std::thread::sleep(POLL);
+    }
+    super::records::brokers(bootstrap, START_LIMIT).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::records::{Isolation, unique_name};
+
+    #[test]
+    fn an_own_broker_keeps_its_records_over_a_kill_and_answers_after_a_pause() {
+        let Some(broker) = Broker::start_own() else { return };
+        let topic = unique_name("own");
+        broker.create_topic(&topic, 1, &[]);
+        broker.produce(&topic, 0, Some(b"k"), Some(b"before"), None);
+        broker.kill();
+        assert!(TcpStream::connect(broker.bootstrap()).is_err(), "a killed broker refuses");
+        broker.restart();
+        broker.produce(&topic, 0, Some(b"k"), Some(b"after"), None);
+        broker.pause();
+        // Its sockets still accept; only an answer shows that it runs.
+        let silent = super::super::records::brokers(broker.bootstrap(), Duration::from_millis(500));
+        assert!(silent.is_err(), "a paused broker is silent");
+        broker.resume();
+        let values: Vec<_> =
+            broker.read_all(&topic, Isolation::Committed).into_iter().map(|r| r.value).collect();
+        assert_eq!(values, [Some(b"before".to_vec()), Some(b"after".to_vec())]);
+    }
+}
