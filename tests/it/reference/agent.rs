@@ -3,14 +3,25 @@
 //! It must never know contacts; it writes spans.
 
 use super::config::Config;
-use super::contact::{Act, Verdict};
+use super::contact_state::{Act, Verdict};
 use super::event::Event;
 use super::intake::{Accepted, Step, firing_step};
 use super::ledger::{Dims, Family, Ledger, Span};
 
 const STATES: [&str; 13] = [
-    "offline", "available", "ringing", "contact", "wrapup", "not_responding", "non_acd", "break", "lunch",
-    "training", "meeting", "busy", "other",
+    "offline",
+    "available",
+    "ringing",
+    "contact",
+    "wrapup",
+    "not_responding",
+    "non_acd",
+    "break",
+    "lunch",
+    "training",
+    "meeting",
+    "busy",
+    "other",
 ];
 
 /// Everything remembered of an agent.

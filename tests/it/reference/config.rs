@@ -109,7 +109,9 @@ impl Config {
         };
         self.thresholds
             .iter()
-            .filter(|rule| fits(&rule.tenant, tenant) && fits(&rule.channel, channel) && fits(&rule.queue, queue))
+            .filter(|rule| {
+                fits(&rule.tenant, tenant) && fits(&rule.channel, channel) && fits(&rule.queue, queue)
+            })
             .max_by_key(|rule| rank(rule))
             .and_then(|rule| rule.threshold_ms)
     }

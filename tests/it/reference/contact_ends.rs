@@ -2,11 +2,22 @@
 //!
 //! It must never know how a leg is timed.
 
-use super::contact::{Act, Contact, Teller, Verdict, Visit};
+use super::contact::Teller;
+use super::contact_state::{Act, Contact, Verdict, Visit};
 use super::event::Event;
 
 const REASONS: [&str; 11] = [
-    "timeout", "overflow", "transfer", "key", "callback", "voicemail", "closed", "full", "empty", "system", "other",
+    "timeout",
+    "overflow",
+    "transfer",
+    "key",
+    "callback",
+    "voicemail",
+    "closed",
+    "full",
+    "empty",
+    "system",
+    "other",
 ];
 
 impl Teller<'_> {

@@ -2,7 +2,8 @@
 //!
 //! It must never know why a contact ends.
 
-use super::contact::{Act, Contact, Leg, MOST_AT_ONCE, Open, Phase, Teller, Verdict};
+use super::contact::Teller;
+use super::contact_state::{Act, Contact, Leg, MOST_AT_ONCE, Open, Phase, Verdict};
 use super::event::Event;
 
 impl Leg {

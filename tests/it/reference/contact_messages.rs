@@ -2,7 +2,8 @@
 //!
 //! It must never know queues beyond asking whether a message answers one.
 
-use super::contact::{Act, Contact, Open, Teller, Verdict};
+use super::contact::Teller;
+use super::contact_state::{Act, Contact, Open, Verdict};
 use super::event::Event;
 
 impl Teller<'_> {

@@ -4,15 +4,26 @@
 
 use serde_json::Value;
 
-const CHANNELS: [&str; 11] = [
-    "voice", "video", "chat", "messaging", "sms", "social", "email", "callback", "ticket", "task", "other",
-];
+const CHANNELS: [&str; 11] =
+    ["voice", "video", "chat", "messaging", "sms", "social", "email", "callback", "ticket", "task", "other"];
 
 /// Types that a contact's story is made of.
 const CONTACT_TYPES: [&str; 15] = [
-    "contact.created", "contact.queued", "contact.offered", "contact.offer_failed", "contact.answered",
-    "contact.abandoned", "contact.flowed_out", "contact.held", "contact.resumed", "contact.transferred",
-    "contact.ended", "contact.wrapup_ended", "contact.attempt_failed", "contact.final", "message.sent",
+    "contact.created",
+    "contact.queued",
+    "contact.offered",
+    "contact.offer_failed",
+    "contact.answered",
+    "contact.abandoned",
+    "contact.flowed_out",
+    "contact.held",
+    "contact.resumed",
+    "contact.transferred",
+    "contact.ended",
+    "contact.wrapup_ended",
+    "contact.attempt_failed",
+    "contact.final",
+    "message.sent",
 ];
 
 /// Types that an agent's story is made of.
@@ -20,12 +31,37 @@ const AGENT_TYPES: [&str; 2] = ["agent.state_changed", "agent.heartbeat"];
 
 /// Types whose KPIs are not built: folded, and nothing further.
 const IDLE_TYPES: [&str; 31] = [
-    "contact.agent_joined", "contact.agent_left", "contact.assigned", "contact.status_changed",
-    "contact.handed_off", "contact.resolved", "contact.reopened", "contact.escalated", "contact.discarded",
-    "agent.described", "queue.described", "survey.sent", "survey.responded", "selfservice.ended", "bot.ended",
-    "sentiment.scored", "feedback.given", "cost.incurred", "conversion.recorded", "offer.made", "outreach.made",
-    "milestone.reached", "customer.base", "customer.acquired", "customer.lost", "customer.revenue_changed",
-    "customer.signal", "customer.forget", "schedule.interval", "forecast.interval", "source.restarted",
+    "contact.agent_joined",
+    "contact.agent_left",
+    "contact.assigned",
+    "contact.status_changed",
+    "contact.handed_off",
+    "contact.resolved",
+    "contact.reopened",
+    "contact.escalated",
+    "contact.discarded",
+    "agent.described",
+    "queue.described",
+    "survey.sent",
+    "survey.responded",
+    "selfservice.ended",
+    "bot.ended",
+    "sentiment.scored",
+    "feedback.given",
+    "cost.incurred",
+    "conversion.recorded",
+    "offer.made",
+    "outreach.made",
+    "milestone.reached",
+    "customer.base",
+    "customer.acquired",
+    "customer.lost",
+    "customer.revenue_changed",
+    "customer.signal",
+    "customer.forget",
+    "schedule.interval",
+    "forecast.interval",
+    "source.restarted",
 ];
 
 /// Whose story an event belongs to.

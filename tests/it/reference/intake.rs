@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Input;
 use super::config::Config;
 use super::event::{Event, Subject};
-use super::Input;
 
 /// What the watermark showed before and after an accepted event moved it.
 #[derive(Clone, Copy, Debug)]

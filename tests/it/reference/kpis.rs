@@ -9,8 +9,18 @@ use super::{Record, RecordKey};
 
 /// States that do not count as offline.
 const LOGGED_IN: [&str; 12] = [
-    "available", "ringing", "contact", "wrapup", "not_responding", "non_acd", "break", "lunch", "training",
-    "meeting", "busy", "other",
+    "available",
+    "ringing",
+    "contact",
+    "wrapup",
+    "not_responding",
+    "non_acd",
+    "break",
+    "lunch",
+    "training",
+    "meeting",
+    "busy",
+    "other",
 ];
 
 /// Writes the KPIs into every record.
@@ -47,7 +57,10 @@ type Kpis = Vec<(String, f64, f64)>;
 
 fn waiting(record: &Record, without_queue: bool, kpis: &mut Kpis) {
     let [offered, answered, abandoned, short, flowed_out] = [
-        "contacts_offered", "contacts_answered", "contacts_abandoned", "contacts_short_abandoned",
+        "contacts_offered",
+        "contacts_answered",
+        "contacts_abandoned",
+        "contacts_short_abandoned",
         "contacts_flowed_out",
     ]
     .map(|name| number(record, name));
@@ -99,7 +112,8 @@ fn handling(record: &Record, kpis: &mut Kpis) {
 }
 
 fn agents(record: &Record, has_agents: bool, kpis: &mut Kpis) {
-    let area = |state: &str| record.levels.get(&format!("agents_{state}")).map_or(0.0, |level| level.2 as f64);
+    let area =
+        |state: &str| record.levels.get(&format!("agents_{state}")).map_or(0.0, |level| level.2 as f64);
     let slots = |name: &str| record.levels.get(name).map_or(0.0, |level| level.2 as f64);
     let busy = area("contact") + area("wrapup");
     kpis.push(("occupancy".to_owned(), busy, busy + area("available")));

@@ -10,6 +10,7 @@ mod contact;
 mod contact_ends;
 mod contact_legs;
 mod contact_messages;
+mod contact_state;
 mod event;
 mod intake;
 mod kpis;

@@ -14,10 +14,25 @@ const SLICE_MS: i64 = 10_000;
 
 /// Contact measurements that agent groups get too.
 const AGENT_MEASURES: [&str; 20] = [
-    "contacts_handled", "talk_time", "hold_time", "wrapup_time", "ring_time", "handle_time",
-    "handle_time_without_wrapup", "legs_held", "agent_non_response", "transfers", "transfers_blind",
-    "transfers_consult", "transfers_queue", "transfers_other", "first_response_time", "next_response_time",
-    "first_response_within_threshold", "first_response_judged", "transfers_context_known",
+    "contacts_handled",
+    "talk_time",
+    "hold_time",
+    "wrapup_time",
+    "ring_time",
+    "handle_time",
+    "handle_time_without_wrapup",
+    "legs_held",
+    "agent_non_response",
+    "transfers",
+    "transfers_blind",
+    "transfers_consult",
+    "transfers_queue",
+    "transfers_other",
+    "first_response_time",
+    "next_response_time",
+    "first_response_within_threshold",
+    "first_response_judged",
+    "transfers_context_known",
     "transfers_context_passed",
 ];
 

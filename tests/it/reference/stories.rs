@@ -92,15 +92,27 @@ fn an_answered_call_with_hold_and_wrapup() {
     let outcome = tape.run();
     let record = billing(&outcome);
     let expected = [
-        ("answered_within_threshold", 1), ("contacts_answered", 1), ("contacts_completed", 1),
-        ("contacts_handled", 1), ("contacts_offered", 1), ("first_response_judged", 1),
-        ("first_response_within_threshold", 1), ("legs_held", 1),
+        ("answered_within_threshold", 1),
+        ("contacts_answered", 1),
+        ("contacts_completed", 1),
+        ("contacts_handled", 1),
+        ("contacts_offered", 1),
+        ("first_response_judged", 1),
+        ("first_response_within_threshold", 1),
+        ("legs_held", 1),
     ];
     assert_eq!(counts(&record), expected);
     for (name, ms) in [
-        ("wait_answered", 12_000), ("wait_all", 12_000), ("ring_time", 10_000), ("talk_time", 77_000),
-        ("hold_time", 30_000), ("wrapup_time", 30_000), ("handle_time", 137_000),
-        ("handle_time_without_wrapup", 107_000), ("contact_handle_time", 137_000), ("first_response_time", 12_000),
+        ("wait_answered", 12_000),
+        ("wait_all", 12_000),
+        ("ring_time", 10_000),
+        ("talk_time", 77_000),
+        ("hold_time", 30_000),
+        ("wrapup_time", 30_000),
+        ("handle_time", 137_000),
+        ("handle_time_without_wrapup", 107_000),
+        ("contact_handle_time", 137_000),
+        ("first_response_time", 12_000),
     ] {
         assert_eq!(record.durations.get(name), Some(&vec![ms]), "{name}");
     }
@@ -116,7 +128,9 @@ fn an_answered_call_with_hold_and_wrapup() {
     assert_eq!(whole.counts.get("contacts_created"), Some(&1));
     let red = quarter(&outcome, "tenant,team,agent_id", &["acme", "red", "a1"], 0);
     let expected = [
-        ("contacts_handled", 1), ("first_response_judged", 1), ("first_response_within_threshold", 1),
+        ("contacts_handled", 1),
+        ("first_response_judged", 1),
+        ("first_response_within_threshold", 1),
         ("legs_held", 1),
     ];
     assert_eq!(counts(&red), expected);
@@ -152,9 +166,14 @@ fn short_abandons_leave_both_sides_of_the_rate() {
     assert_eq!(record.counts.get("callbacks_requested"), Some(&1));
     // Offered 4, answered 1, abandoned 2 of which 1 short, all within 20 s, one callback within.
     for (formula, value) in [
-        ("answered_plus_abandoned", (1.0, 3.0)), ("exclude_short", (1.0, 2.0)), ("answered_only", (1.0, 1.0)),
-        ("offered", (1.0, 4.0)), ("offered_minus_short", (1.0, 3.0)), ("removed_in_x", (4.0, 4.0)),
-        ("positive", (3.0, 3.0)), ("ignore_abandoned_within", (1.0, 1.0)),
+        ("answered_plus_abandoned", (1.0, 3.0)),
+        ("exclude_short", (1.0, 2.0)),
+        ("answered_only", (1.0, 1.0)),
+        ("offered", (1.0, 4.0)),
+        ("offered_minus_short", (1.0, 3.0)),
+        ("removed_in_x", (4.0, 4.0)),
+        ("positive", (3.0, 3.0)),
+        ("ignore_abandoned_within", (1.0, 1.0)),
     ] {
         assert_eq!(kpi(&record, &format!("service_level:{formula}")), Some(value), "{formula}");
     }

@@ -26,9 +26,14 @@ fn each_record_has_one_result() {
     tape.inputs()[6].wall_ms = NINE_MS + 10_000;
     tape.inputs()[7].malformed = true;
     let outcome = tape.run();
-    let results: Vec<(&str, i64)> = outcome.results.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    let results: Vec<(&str, i64)> =
+        outcome.results.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     let expected = [
-        ("duplicate", 1), ("folded", 2), ("inconsistent", 1), ("rejected", 2), ("unknown_contact", 1),
+        ("duplicate", 1),
+        ("folded", 2),
+        ("inconsistent", 1),
+        ("rejected", 2),
+        ("unknown_contact", 1),
         ("unknown_type", 1),
     ];
     assert_eq!(results, expected);
@@ -110,8 +115,12 @@ fn agent_time_is_the_area_of_the_states() {
     tape.add(600_000, "agent.state_changed", state("break"));
     tape.add(590_000, "agent.state_changed", state("lunch"));
     tape.add(660_000, "agent.state_changed", state("offline"));
-    tape.add(800_000, "agent.state_changed", json!({"agent_id": "b", "team": "red", "state": "available",
-        "slots": [{"channel": "chat", "active": 1, "max": 3}]}));
+    tape.add(
+        800_000,
+        "agent.state_changed",
+        json!({"agent_id": "b", "team": "red", "state": "available",
+        "slots": [{"channel": "chat", "active": 1, "max": 3}]}),
+    );
     tape.add(900_000, "agent.state_changed", state("offline"));
     let outcome = tape.run();
     assert_eq!(outcome.results.get("inconsistent"), Some(&1));
