@@ -42,6 +42,7 @@ const WITHOUT_QUEUE: [&str; 2] = ["contacts_entered", "contacts_entered_abandone
 /// Sums the ledger into records.
 pub fn compile(config: &Config, ledger: &Ledger) -> BTreeMap<RecordKey, Record> {
     let mut records: BTreeMap<RecordKey, Record> = BTreeMap::new();
+    let timelines = timelines(&ledger.spans);
     for (name, length_ms) in config.all_windows() {
         for row in &ledger.rows {
             let start_ms = row.time_ms - row.time_ms.rem_euclid(length_ms);
@@ -50,7 +51,7 @@ pub fn compile(config: &Config, ledger: &Ledger) -> BTreeMap<RecordKey, Record> 
                 add(records.entry(key).or_default(), row);
             }
         }
-        add_levels(&mut records, &ledger.spans, &name, length_ms);
+        add_levels(&mut records, &timelines, &name, length_ms);
     }
     for record in records.values_mut() {
         record.counts.retain(|_, count| *count != 0);
@@ -86,14 +87,17 @@ fn add(record: &mut Record, row: &Row) {
 /// The timeline of one level of one group.
 #[derive(Default)]
 struct Timeline {
+    /// From, to and value of each span.
+    spans: Vec<(i64, i64, i64)>,
     /// The level just before each slice end at which it is not 0.
     at_slice_end: BTreeMap<i64, i64>,
-    /// The area by window start.
-    area: BTreeMap<i64, i64>,
 }
 
-fn add_levels(records: &mut BTreeMap<RecordKey, Record>, spans: &[Span], name: &str, length_ms: i64) {
-    let mut timelines: BTreeMap<(&'static str, Vec<String>, &str), Timeline> = BTreeMap::new();
+/// Timelines by group set, values and level.
+type Timelines<'a> = BTreeMap<(&'static str, Vec<String>, &'a str), Timeline>;
+
+fn timelines(spans: &[Span]) -> Timelines<'_> {
+    let mut timelines = Timelines::new();
     for span in spans {
         let mut groups = match span.family {
             Family::Contact => span.dims.contact_groups(),
@@ -103,31 +107,48 @@ fn add_levels(records: &mut BTreeMap<RecordKey, Record>, spans: &[Span], name: &
             groups.push(("tenant", vec![span.dims.tenant.clone()]));
         }
         for (set, values) in groups {
-            draw(timelines.entry((set, values, &span.what)).or_default(), span, length_ms);
+            let timeline = timelines.entry((set, values, span.what.as_str())).or_default();
+            timeline.spans.push((span.from_ms, span.to_ms, span.value));
+            let mut slice_end_ms = span.from_ms.div_euclid(SLICE_MS) * SLICE_MS + SLICE_MS;
+            while slice_end_ms <= span.to_ms {
+                *timeline.at_slice_end.entry(slice_end_ms).or_insert(0) += span.value;
+                slice_end_ms += SLICE_MS;
+            }
         }
     }
+    timelines
+}
+
+impl Timeline {
+    /// The area by start of the windows of a length.
+    fn areas(&self, length_ms: i64) -> BTreeMap<i64, i64> {
+        let mut areas = BTreeMap::new();
+        for &(from_ms, to_ms, value) in &self.spans {
+            let mut start_ms = from_ms.div_euclid(length_ms) * length_ms;
+            while start_ms < to_ms {
+                let overlap_ms = to_ms.min(start_ms + length_ms) - from_ms.max(start_ms);
+                *areas.entry(start_ms).or_insert(0) += overlap_ms * value;
+                start_ms += length_ms;
+            }
+        }
+        areas
+    }
+}
+
+fn add_levels(
+    records: &mut BTreeMap<RecordKey, Record>,
+    timelines: &Timelines<'_>,
+    name: &str,
+    length_ms: i64,
+) {
     for ((set, values, what), timeline) in timelines {
-        for (&start_ms, &area) in &timeline.area {
+        for (start_ms, area) in timeline.areas(length_ms) {
             let end_ms = start_ms + length_ms;
             let inside = timeline.at_slice_end.range(start_ms + 1..=end_ms);
             let max = inside.map(|(_, level)| *level).max().unwrap_or(0);
             let last = timeline.at_slice_end.get(&end_ms).copied().unwrap_or(0);
-            let key = (set.to_owned(), values.clone(), name.to_owned(), start_ms);
-            records.entry(key).or_default().levels.insert(what.to_owned(), (last, max, area));
+            let key = ((*set).to_owned(), values.clone(), name.to_owned(), start_ms);
+            records.entry(key).or_default().levels.insert((*what).to_owned(), (last, max, area));
         }
-    }
-}
-
-fn draw(timeline: &mut Timeline, span: &Span, length_ms: i64) {
-    let mut start_ms = span.from_ms.div_euclid(length_ms) * length_ms;
-    while start_ms < span.to_ms {
-        let overlap_ms = span.to_ms.min(start_ms + length_ms) - span.from_ms.max(start_ms);
-        *timeline.area.entry(start_ms).or_insert(0) += overlap_ms * span.value;
-        start_ms += length_ms;
-    }
-    let mut slice_end_ms = span.from_ms.div_euclid(SLICE_MS) * SLICE_MS + SLICE_MS;
-    while slice_end_ms <= span.to_ms {
-        *timeline.at_slice_end.entry(slice_end_ms).or_insert(0) += span.value;
-        slice_end_ms += SLICE_MS;
     }
 }
