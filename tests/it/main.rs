@@ -1,5 +1,6 @@
-//! Integration tests: the program against real tools, in one test binary so that they share a broker.
-//!
-//! What they stand on is in `harness/`.
+//! The integration crate: what is judged from outside, by models that share no code with `src/` and against
+//! real tools, in one test binary so that they share a broker.
 
 mod harness;
+mod reference;
+mod scenario;
