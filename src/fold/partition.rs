@@ -115,6 +115,7 @@ impl Fold {
     pub fn end(&mut self, levels_stop: EventMs, until: EventMs) {
         self.set_floor();
         self.stop_levels(levels_stop);
+        self.sink.levels_stopped = true;
         self.clock.advance(until.plus(self.config.out_of_orderness_ms));
         self.fire_timers();
     }
@@ -337,7 +338,7 @@ impl Fold {
                 key,
                 agent_key: 0,
             };
-            life.stop_levels(contact, at);
+            life.leave_levels(contact, at);
         }
         let mut keys: Vec<u64> = self.agents.keys().copied().collect();
         keys.sort_unstable();

@@ -28,6 +28,8 @@ pub struct Group {
 pub struct Sink {
     /// Nothing older than this is measured.
     pub floor: EventMs,
+    /// Levels change no more: the file has ended.
+    pub levels_stopped: bool,
     index: DenseMap<(Group, Slice), u32>,
     entries: Vec<(Group, Slice, Delta)>,
     used: usize,
@@ -60,6 +62,9 @@ impl Sink {
 
     /// Changes a level at `at`, or at the floor if that is later.
     pub fn level(&mut self, group: &Group, at: EventMs, level: Level, by: i64) {
+        if self.levels_stopped {
+            return;
+        }
         let at = at.max(self.floor);
         let slice = Slice::of(at);
         self.delta(group, at).level(level, slice, at, by);

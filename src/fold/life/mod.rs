@@ -8,6 +8,8 @@ mod message;
 mod over;
 mod visit;
 
+pub use over::Fired;
+
 use super::config::FoldConfig;
 use super::contact::{Contact, Response};
 use super::now::NowTable;
