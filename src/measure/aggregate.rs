@@ -30,6 +30,14 @@ impl Default for CountArray {
 impl Aggregate {
     /// Adds a delta of `slice` to a window that ends at `end`.
     pub fn add(&mut self, delta: &Delta, slice: Slice, end: EventMs) {
+        self.add_sums(delta);
+        for change in &delta.levels {
+            self.line(change.level).add(change, slice, end);
+        }
+    }
+
+    /// Adds a delta but for its level changes.
+    pub fn add_sums(&mut self, delta: &Delta) {
         for (count, by) in &delta.counts {
             self.counts.0[count.index()] += by;
         }
@@ -39,9 +47,25 @@ impl Aggregate {
         for (span, value_ms) in &delta.values {
             self.spans[span.index()].get_or_insert_default().record(*value_ms);
         }
-        for change in &delta.levels {
-            self.line(change.level).add(change, slice, end);
+    }
+
+    /// Takes a delta out again; min and max of distributions, and levels, are left to the caller.
+    pub fn subtract(&mut self, delta: &Delta) {
+        for (count, by) in &delta.counts {
+            self.counts.0[count.index()] -= by;
         }
+        for (tally, threshold_ms, by) in &delta.tallies {
+            self.add_tally(*tally, *threshold_ms, -by);
+        }
+        self.tallies.retain(|entry| entry.2 != 0);
+        for (span, value_ms) in &delta.values {
+            self.span_mut(*span).withdraw(*value_ms);
+        }
+    }
+
+    /// Folds the level changes before `settled`, which no change reaches any more.
+    pub fn settle(&mut self, settled: Slice) {
+        self.levels.iter_mut().for_each(|line| line.settle(settled));
     }
 
     /// Adds to a tally under its threshold.
@@ -143,7 +167,8 @@ impl LevelLine {
         LevelLine { level, net: 0, area_ms: 0, folded_net: 0, folded_max: None, recent: Vec::new() }
     }
 
-    fn add(&mut self, change: &LevelChange, slice: Slice, end: EventMs) {
+    /// Adds a change of `slice`, in a window that ends at `end`.
+    pub fn add(&mut self, change: &LevelChange, slice: Slice, end: EventMs) {
         self.net += change.net;
         self.area_ms += change.area_ms + change.net * end.since(slice.end());
         if change.net == 0 {

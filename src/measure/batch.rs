@@ -30,7 +30,9 @@ pub enum Family {
 }
 
 impl Family {
-    fn from_number(number: u8) -> Option<Family> {
+    /// The family of a number on the wire.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Family> {
         [Family::Contact, Family::Leg, Family::Agent, Family::QueueAgents].get(usize::from(number)).copied()
     }
 }
@@ -78,7 +80,8 @@ pub struct NowLevels {
 }
 
 impl NowLevels {
-    fn write(&self, out: &mut Writer) {
+    /// Writes the levels.
+    pub fn write(&self, out: &mut Writer) {
         for count in [self.waiting, self.breaching, self.at_risk, self.awaiting] {
             out.unsigned(u64::from(count));
         }
@@ -86,7 +89,11 @@ impl NowLevels {
         out.optional(self.oldest_awaiting.map(|at| at.0));
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<NowLevels, WireError> {
+    /// Reads levels.
+    ///
+    /// # Errors
+    /// The bytes end.
+    pub fn read(reader: &mut Reader<'_>) -> Result<NowLevels, WireError> {
         let mut counts = [0u32; 4];
         for count in &mut counts {
             *count = u32::try_from(reader.unsigned()?).unwrap_or(u32::MAX);

@@ -66,6 +66,22 @@ impl Delta {
         }
     }
 
+    /// Adds all of `other`, a delta of the same group and slice.
+    pub fn merge(&mut self, other: &Delta) {
+        other.counts.iter().for_each(|(count, by)| self.count(*count, *by));
+        other.tallies.iter().for_each(|(tally, threshold_ms, by)| self.tally(*tally, *threshold_ms, *by));
+        self.values.extend_from_slice(&other.values);
+        for change in &other.levels {
+            match self.levels.iter_mut().find(|entry| entry.level == change.level) {
+                Some(entry) => {
+                    entry.net += change.net;
+                    entry.area_ms += change.area_ms;
+                }
+                None => self.levels.push(*change),
+            }
+        }
+    }
+
     /// Forgets everything, keeping the room.
     pub fn clear(&mut self) {
         self.counts.clear();

@@ -1,3 +1,20 @@
-//! Stage 2: windows.
+//! Stage 2: batches become windows, windows become KPI records. Pure: no clock, no IO.
+//!
+//! Read `shard.rs` first: what a batch does. Then `panes.rs` and `sliding.rs`: where sums are kept; `publish.rs`: what
+//! goes out and when; `state.rs`: what a restart needs. `sources.rs` holds the rule by which a batch counts once.
+
+pub mod cell;
 pub mod config;
+mod expose;
+pub mod groups;
+mod live;
+pub mod panes;
+pub mod publish;
+pub mod shard;
+pub mod sliding;
+pub mod sources;
+pub mod state;
+
 pub use config::MergeConfig;
+pub use publish::{Publication, Published};
+pub use shard::Shard;

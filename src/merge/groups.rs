@@ -1,0 +1,233 @@
+//! The groups of a shard: what a batch names is expanded to the grouping sets, each a dense id.
+//!
+//! A base is a group as fold names it (the union of dimensions); its targets are the published groups that its
+//! measurements are added to. It knows names, sets and calendars, not sums.
+
+use super::config::MergeConfig;
+use crate::event::Channel;
+use crate::ids::{Names, OTHER_NAME, Sym};
+use crate::kpi::groups::{Dimension, GroupSet, SetFamily};
+use crate::kpi::rules::Formula;
+use crate::measure::batch::{BatchGroup, Family};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A published group of the shard.
+pub type GroupId = u32;
+/// A group as fold names it.
+pub type BaseId = u32;
+
+/// What is known of a published group.
+#[derive(Clone, Debug)]
+pub struct GroupRow {
+    /// Place of its set in the configuration.
+    pub set: usize,
+    /// Its values, in the order of the set's dimensions.
+    pub values: Vec<Sym>,
+    /// Its channel, where the set has that dimension and the name is one.
+    pub channel: Option<Channel>,
+    /// Place of its calendar.
+    pub calendar: usize,
+    /// The service-level formula that holds for it.
+    pub formula: Formula,
+    /// The group of its tenant alone, where that set is published.
+    pub tenant_group: Option<GroupId>,
+    /// The bases that are added to it.
+    pub bases: Vec<BaseId>,
+}
+
+/// A group as fold names it.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// Which measurements it takes.
+    pub family: Family,
+    /// Its dimension values.
+    pub values: [Sym; Dimension::LEN],
+    /// The published groups that they are added to.
+    pub targets: Vec<GroupId>,
+}
+
+/// The groups of a shard.
+#[derive(Debug)]
+pub struct Groups {
+    config: Arc<MergeConfig>,
+    names: Names,
+    calendars: Vec<String>,
+    rows: Vec<GroupRow>,
+    ids: HashMap<(usize, Vec<Sym>), GroupId>,
+    bases: Vec<Base>,
+    base_ids: HashMap<(Family, [Sym; Dimension::LEN]), BaseId>,
+    tenant_set: Option<usize>,
+    /// Groups that were joined to `__other__` because there are too many.
+    pub overflow: u64,
+}
+
+impl Groups {
+    /// No groups yet.
+    #[must_use]
+    pub fn new(config: &Arc<MergeConfig>) -> Groups {
+        Groups {
+            config: Arc::clone(config),
+            names: Names::default(),
+            calendars: std::iter::once(String::new()).chain(config.tenant_calendars.keys().cloned()).collect(),
+            rows: Vec::new(),
+            ids: HashMap::new(),
+            bases: Vec::new(),
+            base_ids: HashMap::new(),
+            tenant_set: config.sets.iter().position(|set| set.family == SetFamily::Both),
+            overflow: 0,
+        }
+    }
+
+    /// The base that a batch names, known or new.
+    pub fn base(&mut self, group: &BatchGroup<'_>) -> BaseId {
+        let values = std::array::from_fn(|at| self.names.intern(group.values[at]));
+        if let Some(base) = self.base_ids.get(&(group.family, values)) {
+            return *base;
+        }
+        let base = self.bases.len() as BaseId;
+        let targets = self.targets(group.family, &values);
+        for target in &targets {
+            self.rows[*target as usize].bases.push(base);
+        }
+        self.bases.push(Base { family: group.family, values, targets });
+        self.base_ids.insert((group.family, values), base);
+        base
+    }
+
+    /// What is known of a base.
+    #[must_use]
+    pub fn base_row(&self, base: BaseId) -> &Base {
+        &self.bases[base as usize]
+    }
+
+    /// A base as a batch would name it: family and dimension values.
+    #[must_use]
+    pub fn base_values(&self, base: BaseId) -> (Family, [&str; Dimension::LEN]) {
+        let row = &self.bases[base as usize];
+        (row.family, row.values.map(|sym| self.names.name(sym)))
+    }
+
+    /// What is known of a group.
+    #[must_use]
+    pub fn row(&self, group: GroupId) -> &GroupRow {
+        &self.rows[group as usize]
+    }
+
+    /// The group's set.
+    #[must_use]
+    pub fn set(&self, group: GroupId) -> &GroupSet {
+        &self.config.sets[self.rows[group as usize].set]
+    }
+
+    /// The group's values as strings, in the order of its set's dimensions.
+    #[must_use]
+    pub fn texts(&self, group: GroupId) -> Vec<&str> {
+        self.rows[group as usize].values.iter().map(|sym| self.names.name(*sym)).collect()
+    }
+
+    /// The group's value of a dimension; empty where its set does not have it.
+    #[must_use]
+    pub fn text(&self, group: GroupId, dimension: Dimension) -> &str {
+        let row = &self.rows[group as usize];
+        let place = self.config.sets[row.set].dimensions.iter().position(|known| *known == dimension);
+        place.map_or("", |at| self.names.name(row.values[at]))
+    }
+
+    /// Whether the group is of the set whose counters are exported: tenant, channel, queue.
+    #[must_use]
+    pub fn is_finest_contact(&self, group: GroupId) -> bool {
+        self.set(group).dimensions == [Dimension::Tenant, Dimension::Channel, Dimension::Queue]
+    }
+
+    /// Whether the group is one agent's.
+    #[must_use]
+    pub fn has_agent(&self, group: GroupId) -> bool {
+        self.set(group).has(Dimension::Agent)
+    }
+
+    /// How many published groups there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no group.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many calendars there are: the default one and one a tenant that has its own.
+    #[must_use]
+    pub fn calendars(&self) -> usize {
+        self.calendars.len()
+    }
+
+    /// The group of a set with these values, known or new.
+    pub fn group(&mut self, set: usize, values: &[&str]) -> GroupId {
+        let values = values.iter().map(|value| self.names.intern(value)).collect();
+        self.intern(set, values)
+    }
+
+    fn targets(&mut self, family: Family, values: &[Sym; Dimension::LEN]) -> Vec<GroupId> {
+        let config = Arc::clone(&self.config);
+        let takes = |set: &GroupSet| match family {
+            Family::Contact => set.family != SetFamily::Agents,
+            Family::Leg => true,
+            Family::Agent => set.family != SetFamily::Contacts,
+            Family::QueueAgents => false,
+        };
+        let sets = config.sets.iter().enumerate().filter(|(_, set)| takes(set));
+        sets.map(|(at, set)| {
+            let projected = set.dimensions.iter().map(|dimension| values[dimension.index()]).collect();
+            self.intern(at, projected)
+        })
+        .collect()
+    }
+
+    fn intern(&mut self, set: usize, mut values: Vec<Sym>) -> GroupId {
+        if let Some(group) = self.ids.get(&(set, values.clone())) {
+            return *group;
+        }
+        if self.rows.len() >= self.config.max_windows {
+            self.overflow += 1;
+            let other = self.names.intern(OTHER_NAME);
+            values.iter_mut().skip(1).for_each(|value| *value = other);
+            if let Some(group) = self.ids.get(&(set, values.clone())) {
+                return *group;
+            }
+        }
+        let group = self.rows.len() as GroupId;
+        self.ids.insert((set, values.clone()), group);
+        let row = self.describe(set, values);
+        self.rows.push(row);
+        group
+    }
+
+    fn describe(&mut self, set: usize, values: Vec<Sym>) -> GroupRow {
+        let text = |dimension: Dimension| {
+            let place = self.config.sets[set].dimensions.iter().position(|known| *known == dimension);
+            place.map_or("", |at| self.names.name(values[at]))
+        };
+        let (tenant, queue) = (text(Dimension::Tenant), text(Dimension::Queue));
+        let channel = Channel::parse(text(Dimension::Channel));
+        let formula = self.config.formulas.find(tenant, channel.unwrap_or(Channel::Other), queue);
+        let calendar = self.calendars.iter().position(|known| !known.is_empty() && known == tenant);
+        let tenant_group = match self.tenant_set {
+            Some(tenant_set) if tenant_set != set => {
+                self.ids.get(&(tenant_set, vec![values[0]])).copied()
+            }
+            _ => None,
+        };
+        GroupRow {
+            set,
+            values,
+            channel,
+            calendar: calendar.unwrap_or(0),
+            formula: formula.unwrap_or_default(),
+            tenant_group,
+            bases: Vec::new(),
+        }
+    }
+}

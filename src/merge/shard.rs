@@ -1,0 +1,469 @@
+//! Stage 2 of one shard: batches in; panes, sliding windows, levels and totals kept.
+//!
+//! Pure: it reads no clock; wall time comes with the publish tick (`publish.rs`). A batch counts once and in order; what
+//! fold accepted is never dropped here but for windows finalised by force, which is counted.
+
+use super::config::MergeConfig;
+use super::groups::{BaseId, GroupId, Groups};
+use super::live::LiveQueue;
+use super::panes::Panes;
+use super::sliding::Sliding;
+use super::sources::{Sources, Verdict};
+use crate::ids::DenseMap;
+use crate::measure::batch::{BatchReader, Family, NowLevels};
+use crate::measure::delta::Delta;
+use crate::measure::ids::Level;
+use crate::measure::totals::Totals;
+use crate::time::window::{Calendar, Pane, Slice, WindowKind, pane_of};
+use crate::time::{EventMs, WallMs};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a shard keeps of a published group beside its cells.
+#[derive(Clone, Debug)]
+pub struct GroupState {
+    /// Sum of all level changes, ever.
+    pub levels: [i64; Level::LEN],
+    /// Cumulative counters, for groups of the finest contact set.
+    pub totals: Totals,
+    /// Partials offset + 1 up to which it holds everything, as its state record said.
+    pub as_of: i64,
+    /// When it was exposed first; until then + `announce_ms` at 0.
+    pub born: Option<WallMs>,
+    /// Whether its exposition is due.
+    pub exposure_due: bool,
+    /// Whether it changed since its state record was written.
+    pub unsaved: bool,
+}
+
+impl Default for GroupState {
+    fn default() -> Self {
+        GroupState {
+            levels: [0; Level::LEN],
+            totals: Totals::default(),
+            as_of: 0,
+            born: None,
+            exposure_due: false,
+            unsaved: false,
+        }
+    }
+}
+
+/// Counts of what a shard did, cumulative.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShardCounts {
+    /// Batches applied.
+    pub applied: u64,
+    /// Batches that had been applied before.
+    pub repeated: u64,
+    /// Batches of an epoch that was over.
+    pub superseded: u64,
+    /// Measures with a number that is not known.
+    pub unknown_measures: u64,
+    /// Group-windows finalised by force.
+    pub forced: u64,
+    /// Deltas for panes that were finalised by force.
+    pub forced_loss: u64,
+    /// Deltas that a closed window which is not corrected did not take.
+    pub after_close: u64,
+    /// Deltas whose slice had left a sliding window.
+    pub after_sliding: u64,
+}
+
+/// A place of a pane: window, pane, calendar.
+pub type PanePlace = (usize, Pane, usize);
+
+/// The state of one shard.
+#[derive(Debug)]
+pub struct Shard {
+    pub(super) config: Arc<MergeConfig>,
+    pub(super) sources: Sources,
+    pub(super) groups: Groups,
+    pub(super) states: Vec<GroupState>,
+    pub(super) now: DenseMap<BaseId, BTreeMap<usize, NowLevels>>,
+    pub(super) queue_agents: BTreeMap<(String, String), [i64; Level::LEN]>,
+    pub(super) panes: Vec<Panes>,
+    pub(super) sliding: Vec<Sliding>,
+    pub(super) live: LiveQueue,
+    /// Closed panes with something to publish.
+    pub(super) due: BTreeSet<PanePlace>,
+    /// Finals made by force, to be published.
+    pub(super) forced: Vec<super::publish::Published>,
+    pub(super) exposure_due: Vec<GroupId>,
+    pub(super) counts: ShardCounts,
+    /// Partials offset + 1 of the last batch.
+    pub(super) revision: i64,
+    /// Wall time of the last publish tick.
+    pub(super) wall: WallMs,
+    pub(super) saver: super::state::Saver,
+    pub(super) paces: super::publish::Paces,
+    slice_panes: SlicePanes,
+}
+
+/// The panes of the slice that was added last, by calendar: most deltas of a batch share it.
+#[derive(Debug, Default)]
+struct SlicePanes {
+    slice: Option<Slice>,
+    by_calendar: Vec<Option<Vec<Pane>>>,
+}
+
+impl Shard {
+    /// A shard of which nothing was read.
+    #[must_use]
+    pub fn new(config: &Arc<MergeConfig>) -> Shard {
+        let groups = Groups::new(config);
+        let (sliding, panes): (Vec<_>, Vec<_>) = config
+            .windows
+            .iter()
+            .cloned()
+            .partition(|window| matches!(window.kind, WindowKind::Sliding { .. }));
+        let panes: Vec<Panes> =
+            panes.into_iter().map(|window| Panes::new(window, groups.calendars())).collect();
+        let sliding: Vec<Sliding> = sliding.into_iter().map(Sliding::new).collect();
+        Shard {
+            sources: Sources::new(&config.sources),
+            live: LiveQueue::new(panes.len() + sliding.len()),
+            states: Vec::new(),
+            now: DenseMap::default(),
+            queue_agents: BTreeMap::new(),
+            due: BTreeSet::new(),
+            forced: Vec::new(),
+            exposure_due: Vec::new(),
+            counts: ShardCounts::default(),
+            revision: 0,
+            wall: WallMs(0),
+            saver: super::state::Saver::default(),
+            paces: super::publish::Paces::default(),
+            slice_panes: SlicePanes::default(),
+            groups,
+            panes,
+            sliding,
+            config: Arc::clone(config),
+        }
+    }
+
+    /// Applies the batch at a partials offset.
+    ///
+    /// # Errors
+    /// A gap in a source's sequence, or bytes that cannot be read: the shard must stop.
+    pub fn batch(&mut self, offset: i64, bytes: &[u8]) -> Result<(), String> {
+        let unreadable = |error| format!("partials offset {offset}: {error}; the partials topic is damaged");
+        let mut batch = BatchReader::new(bytes).map_err(unreadable)?;
+        let verdict = self.sources.judge(&batch.head, offset)?;
+        self.revision = offset + 1;
+        let at = match verdict {
+            Verdict::Apply(at) => at,
+            Verdict::Repeated => {
+                self.counts.repeated += 1;
+                return Ok(());
+            }
+            Verdict::Superseded => {
+                self.counts.superseded += 1;
+                return Ok(());
+            }
+        };
+        let head = batch.head.clone();
+        self.sources.applied(at, &head);
+        self.advance_sliding();
+        let bases: Vec<BaseId> = batch.groups.iter().map(|group| self.groups.base(group)).collect();
+        self.states.resize_with(self.groups.len(), GroupState::default);
+        let groups = batch.groups.clone();
+        let unknown = batch.deltas(|place, slice, delta| {
+            if groups[place].family == Family::QueueAgents {
+                self.add_queue_agents(&groups[place].values, delta);
+            } else {
+                self.add(offset, bases[place], slice, delta);
+            }
+        });
+        self.counts.unknown_measures += unknown.map_err(unreadable)?;
+        batch.now_levels(|place, levels| self.set_now(bases[place], at, levels)).map_err(unreadable)?;
+        self.sources.advance(at, &head);
+        if let Some(watermark) = self.sources.least_watermark() {
+            self.close(watermark);
+        }
+        self.counts.applied += 1;
+        self.force();
+        Ok(())
+    }
+
+    /// Counts of what the shard did.
+    #[must_use]
+    pub const fn counts(&self) -> &ShardCounts {
+        &self.counts
+    }
+
+    /// What the shard knows of its sources.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Published groups.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Groups joined to `__other__` because there are too many.
+    #[must_use]
+    pub const fn group_overflow(&self) -> u64 {
+        self.groups.overflow
+    }
+
+    /// Live records that wait for their pace.
+    #[must_use]
+    pub fn live_waiting(&self) -> usize {
+        (0..self.panes.len() + self.sliding.len()).map(|window| self.live.len(window)).sum()
+    }
+
+    /// The partials offset of the last head written: a restore replays from there.
+    #[must_use]
+    pub const fn head_as_of(&self) -> i64 {
+        self.saver.head_as_of
+    }
+
+    /// Group-windows kept.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.panes.iter().map(Panes::cells).sum()
+    }
+
+    fn add(&mut self, offset: i64, base: BaseId, slice: Slice, delta: &Delta) {
+        let row = self.groups.base_row(base);
+        let of_contact = row.family != Family::Agent;
+        for at in 0..row.targets.len() {
+            let group = self.groups.base_row(base).targets[at];
+            self.add_to_group(offset, group, slice, delta, of_contact);
+        }
+    }
+
+    fn add_to_group(&mut self, offset: i64, group: GroupId, slice: Slice, delta: &Delta, of_contact: bool) {
+        let state = &mut self.states[group as usize];
+        if offset >= state.as_of {
+            delta.levels.iter().for_each(|change| state.levels[change.level.index()] += change.net);
+            if of_contact && self.groups.is_finest_contact(group) {
+                state.totals.add(delta);
+            }
+            state.unsaved = true;
+            if !state.exposure_due {
+                state.exposure_due = true;
+                self.exposure_due.push(group);
+            }
+            for (place, sliding) in self.sliding.iter_mut().enumerate() {
+                if sliding.add(group, slice, delta) {
+                    self.live.push(self.panes.len() + place, group, self.groups.has_agent(group));
+                } else {
+                    self.counts.after_sliding += 1;
+                }
+            }
+        }
+        let calendar = self.groups.row(group).calendar;
+        for place in 0..self.panes.len() {
+            let pane = self.slice_panes.pane(slice, calendar, place, &self.panes, &self.config);
+            self.add_to_pane(offset, place, pane, group, (slice, delta));
+        }
+    }
+
+    fn add_to_pane(
+        &mut self,
+        offset: i64,
+        place: usize,
+        pane: Pane,
+        group: GroupId,
+        (slice, delta): (Slice, &Delta),
+    ) {
+        let calendar = self.groups.row(group).calendar;
+        let panes = &mut self.panes[place];
+        let forced = pane.end <= panes.forced_through;
+        let Some((cell, closed)) = panes.cell(pane, calendar, group) else {
+            let lost = if forced { &mut self.counts.forced_loss } else { &mut self.counts.after_close };
+            *lost += 1;
+            return;
+        };
+        if offset < cell.as_of {
+            return;
+        }
+        cell.sums.add(delta, slice, pane.end);
+        (cell.dirty, cell.unsaved) = (true, true);
+        if closed {
+            self.due.insert((place, pane, calendar));
+        } else {
+            self.live.push(place, group, self.groups.has_agent(group));
+        }
+        if delta.levels.iter().any(|change| change.net != 0) {
+            self.dirty_later(place, pane, calendar, group);
+        }
+    }
+
+    /// A level that changed in `pane` is another in every later pane: those that are closed are corrected.
+    fn dirty_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
+        let panes = &mut self.panes[place];
+        if pane.end > panes.closed_through[calendar] {
+            return;
+        }
+        let later = (Pane { start: pane.end, end: EventMs::MIN }, 0);
+        for ((pane, other), open) in panes.panes.range_mut(later..) {
+            if *other == calendar && open.closed {
+                let cell = open.cells.entry(group).or_default();
+                (cell.dirty, cell.unsaved) = (true, true);
+                self.due.insert((place, *pane, calendar));
+            }
+        }
+    }
+
+    fn add_queue_agents(&mut self, values: &[&str], delta: &Delta) {
+        let key = (values[0].to_owned(), values[2].to_owned());
+        let counts = self.queue_agents.entry(key).or_insert([0; Level::LEN]);
+        delta.levels.iter().for_each(|change| counts[change.level.index()] += change.net);
+        self.saver.queue_agents_changed = true;
+    }
+
+    fn set_now(&mut self, base: BaseId, source: usize, levels: NowLevels) {
+        let sources = self.now.entry(base).or_default();
+        if levels == NowLevels::default() {
+            sources.remove(&source);
+        } else {
+            sources.insert(source, levels);
+        }
+        for at in 0..self.groups.base_row(base).targets.len() {
+            let group = self.groups.base_row(base).targets[at];
+            let state = &mut self.states[group as usize];
+            if !state.exposure_due {
+                state.exposure_due = true;
+                self.exposure_due.push(group);
+            }
+            for place in 0..self.panes.len() {
+                self.live.push(place, group, false);
+            }
+        }
+    }
+
+    pub(super) fn advance_sliding(&mut self) {
+        let Some(shard_time) = self.sources.shard_time else { return };
+        for (place, sliding) in self.sliding.iter_mut().enumerate() {
+            sliding.advance(shard_time, |group| {
+                self.live.push(self.panes.len() + place, group, self.groups.has_agent(group));
+                let state = &mut self.states[group as usize];
+                if !state.exposure_due {
+                    state.exposure_due = true;
+                    self.exposure_due.push(group);
+                }
+            });
+        }
+    }
+
+    /// Closes every pane whose end + grace the least watermark has passed.
+    fn close(&mut self, watermark: EventMs) {
+        let limit = watermark.plus(-self.config.grace_ms);
+        for place in 0..self.panes.len() {
+            for calendar in 0..self.groups.calendars() {
+                while let Some(pane) = self.next_to_close(place, calendar, limit) {
+                    self.close_pane(place, pane, calendar);
+                }
+            }
+        }
+    }
+
+    fn next_to_close(&mut self, place: usize, calendar: usize, limit: EventMs) -> Option<Pane> {
+        let panes = &self.panes[place];
+        let through = panes.closed_through[calendar];
+        if through != EventMs::MIN && panes.panes.is_empty() && through >= limit {
+            return None;
+        }
+        let existing = panes.next_to_close(calendar, limit);
+        if through == EventMs::MIN {
+            return existing;
+        }
+        let kind = panes.window.kind;
+        let next = pane_of(kind, calendar_of(&self.config, calendar), through);
+        if next.end > limit || existing.is_some_and(|pane| pane.start <= next.start) {
+            return existing;
+        }
+        if self.any_level(calendar) {
+            return Some(next);
+        }
+        // Nothing goes on in the gap: everything up to the limit, or the next pane there is, counts as closed.
+        let current = pane_of(kind, calendar_of(&self.config, calendar), limit).start;
+        let reached = existing.map_or(current, |pane| pane.start.min(current));
+        self.panes[place].closed_through[calendar] = reached.max(through);
+        existing
+    }
+
+    fn any_level(&self, calendar: usize) -> bool {
+        let states = self.states.iter().enumerate();
+        states
+            .filter(|(group, _)| self.groups.row(*group as GroupId).calendar == calendar)
+            .any(|(_, state)| state.levels.iter().any(|level| *level != 0))
+    }
+
+    fn close_pane(&mut self, place: usize, pane: Pane, calendar: usize) {
+        let panes = &mut self.panes[place];
+        panes.closed_through[calendar] = panes.closed_through[calendar].max(pane.end);
+        panes.panes.entry((pane, calendar)).or_default().closed = true;
+        let mut alive = Vec::new();
+        for (group, state) in self.states.iter().enumerate() {
+            let group = group as GroupId;
+            if self.groups.row(group).calendar != calendar {
+                continue;
+            }
+            // A group without cells in this pane has a record if a level was not 0 throughout.
+            let figures = self.panes[place].figures(pane, calendar, group, &state.levels);
+            if figures.iter().any(|figure| !figure.is_zero()) {
+                alive.push(group);
+            }
+        }
+        if let Some(open) = self.panes[place].panes.get_mut(&(pane, calendar)) {
+            for group in alive {
+                open.cells.entry(group).or_default().dirty = true;
+            }
+            open.cells.values_mut().for_each(|cell| {
+                (cell.dirty, cell.unsaved) = (true, true);
+            });
+        }
+        self.due.insert((place, pane, calendar));
+    }
+
+    /// Too many group-windows: the oldest panes are finalised and go.
+    fn force(&mut self) {
+        while self.cells() > self.config.max_windows {
+            let oldest = self.panes.iter().enumerate().filter_map(|(place, panes)| {
+                let (key, _) = panes.panes.iter().next()?;
+                Some((key.0.end, place, key.0, key.1))
+            });
+            let Some((_, place, pane, calendar)) = oldest.min() else { return };
+            self.publish_forced((place, pane, calendar));
+            let panes = &mut self.panes[place];
+            panes.forced_through = panes.forced_through.max(pane.end);
+            if let Some(open) = panes.panes.remove(&(pane, calendar)) {
+                self.counts.forced += open.cells.len() as u64;
+                self.saver.dropped(&panes.window.name, pane, &open, &self.groups);
+            }
+            self.due.remove(&(place, pane, calendar));
+        }
+    }
+}
+
+impl SlicePanes {
+    fn pane(&mut self, slice: Slice, calendar: usize, place: usize, panes: &[Panes], config: &MergeConfig) -> Pane {
+        if self.slice != Some(slice) {
+            self.slice = Some(slice);
+            self.by_calendar.clear();
+        }
+        if self.by_calendar.len() <= calendar {
+            self.by_calendar.resize_with(calendar + 1, || None);
+        }
+        let made = self.by_calendar[calendar].get_or_insert_with(|| {
+            let calendar = calendar_of(config, calendar);
+            panes.iter().map(|panes| pane_of(panes.window.kind, calendar, slice.start())).collect()
+        });
+        made[place]
+    }
+}
+
+/// The calendar at a place: 0 is the default, then the tenants' own in the order of their names.
+pub(super) fn calendar_of(config: &MergeConfig, place: usize) -> &Calendar {
+    match place.checked_sub(1) {
+        None => &config.calendar,
+        Some(at) => config.tenant_calendars.values().nth(at).unwrap_or(&config.calendar),
+    }
+}

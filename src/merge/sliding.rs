@@ -1,0 +1,229 @@
+//! A sliding window: per group a running sum that takes new slices in and subtracts those that fall out.
+//!
+//! Counts and cells are exact; min and max come from the slices when they are asked for. It follows shard time, not the
+//! watermark, and its output is live only.
+
+use super::groups::GroupId;
+use crate::ids::DenseMap;
+use crate::measure::aggregate::{Aggregate, LevelFigures, LevelLine};
+use crate::measure::delta::Delta;
+use crate::measure::ids::{Level, Span};
+use crate::time::EventMs;
+use crate::time::window::{Pane, SLICE_MS, Slice, Window, sliding_of};
+use std::collections::{BTreeMap, VecDeque};
+
+/// One sliding window of the configuration.
+#[derive(Debug)]
+pub struct Sliding {
+    /// The window.
+    pub window: Window,
+    slices_kept: i64,
+    /// The newest slice: that of shard time.
+    newest: Option<Slice>,
+    rings: DenseMap<GroupId, Ring>,
+    /// Which groups have content in a slice, for its falling out.
+    by_slice: BTreeMap<Slice, Vec<GroupId>>,
+}
+
+/// The slices of one group and their running sum.
+#[derive(Clone, Debug, Default)]
+pub struct Ring {
+    slices: VecDeque<(Slice, Delta)>,
+    sum: Aggregate,
+}
+
+impl Sliding {
+    /// An empty sliding window.
+    #[must_use]
+    pub fn new(window: Window) -> Sliding {
+        Sliding {
+            slices_kept: window.kind.length_ms() / SLICE_MS,
+            window,
+            newest: None,
+            rings: DenseMap::default(),
+            by_slice: BTreeMap::new(),
+        }
+    }
+
+    /// The pane that is current at the newest slice.
+    #[must_use]
+    pub fn pane(&self) -> Option<Pane> {
+        self.newest.map(|newest| sliding_of(newest.start(), self.window.kind.length_ms()))
+    }
+
+    /// Moves to shard time; groups that lost a slice are handed over.
+    pub fn advance(&mut self, shard_time: EventMs, mut changed: impl FnMut(GroupId)) {
+        let newest = Slice::of(shard_time);
+        if self.newest.is_some_and(|known| known >= newest) {
+            return;
+        }
+        self.newest = Some(newest);
+        let oldest = Slice(newest.0 - self.slices_kept + 1);
+        while let Some(entry) = self.by_slice.first_entry() {
+            if *entry.key() >= oldest {
+                break;
+            }
+            for group in entry.remove() {
+                if let Some(ring) = self.rings.get_mut(&group) {
+                    ring.drop_before(oldest);
+                    changed(group);
+                }
+            }
+        }
+    }
+
+    /// Adds a delta; one whose slice has fallen out already is left aside.
+    pub fn add(&mut self, group: GroupId, slice: Slice, delta: &Delta) -> bool {
+        let Some(newest) = self.newest else { return false };
+        if slice.0 <= newest.0 - self.slices_kept || slice > newest {
+            return false;
+        }
+        let ring = self.rings.entry(group).or_default();
+        if ring.add(slice, delta) {
+            self.by_slice.entry(slice).or_default().push(group);
+        }
+        true
+    }
+
+    /// The sums of a group, min and max set right; `None` if it has no slice.
+    pub fn sums(&mut self, group: GroupId) -> Option<&Aggregate> {
+        let ring = self.rings.get_mut(&group)?;
+        ring.set_bounds();
+        Some(&ring.sum)
+    }
+
+    /// The sums of a group without its min and max set right.
+    #[must_use]
+    pub fn sums_as_they_are(&self, group: GroupId) -> Option<&Aggregate> {
+        self.rings.get(&group).map(|ring| &ring.sum)
+    }
+
+    /// Whether the group has a slice.
+    #[must_use]
+    pub fn has(&self, group: GroupId) -> bool {
+        self.rings.contains_key(&group)
+    }
+
+    /// Forgets a group without slices.
+    pub fn forget_if_empty(&mut self, group: GroupId) -> bool {
+        let empty = self.rings.get(&group).is_none_or(|ring| ring.slices.is_empty());
+        if empty {
+            self.rings.remove(&group);
+        }
+        empty
+    }
+
+    /// What a group's levels were in the pane, from their totals over all time.
+    #[must_use]
+    pub fn figures(&self, group: GroupId, pane: Pane, totals: &[i64; Level::LEN]) -> [LevelFigures; Level::LEN] {
+        let mut base = *totals;
+        let mut lines: [Option<LevelLine>; Level::LEN] = std::array::from_fn(|_| None);
+        for (slice, delta) in self.rings.get(&group).into_iter().flat_map(|ring| &ring.slices) {
+            for change in &delta.levels {
+                let at = change.level.index();
+                base[at] -= change.net;
+                lines[at].get_or_insert_with(|| LevelLine::new(change.level)).add(change, *slice, pane.end);
+            }
+        }
+        std::array::from_fn(|at| match &lines[at] {
+            Some(line) => line.figures(base[at], pane.start, pane.end),
+            None => LevelFigures { last: base[at], max: base[at], area_ms: base[at] * pane.length_ms() },
+        })
+    }
+
+    /// The slices of a group, for its state record.
+    #[must_use]
+    pub fn slices(&self, group: GroupId) -> Vec<(Slice, &Delta)> {
+        let ring = self.rings.get(&group);
+        ring.into_iter().flat_map(|ring| &ring.slices).map(|(slice, delta)| (*slice, delta)).collect()
+    }
+
+    /// Puts a slice of a group back, as a state record kept it, whatever shard time is.
+    pub fn restore(&mut self, group: GroupId, slice: Slice, delta: &Delta) {
+        if self.rings.entry(group).or_default().add(slice, delta) {
+            self.by_slice.entry(slice).or_default().push(group);
+        }
+    }
+}
+
+impl Ring {
+    /// Adds a delta; `true` if its slice is new to the ring.
+    fn add(&mut self, slice: Slice, delta: &Delta) -> bool {
+        self.sum.add_sums(delta);
+        let at = self.slices.partition_point(|entry| entry.0 < slice);
+        match self.slices.get_mut(at) {
+            Some(entry) if entry.0 == slice => {
+                entry.1.merge(delta);
+                false
+            }
+            _ => {
+                self.slices.insert(at, (slice, delta.clone()));
+                true
+            }
+        }
+    }
+
+    fn drop_before(&mut self, oldest: Slice) {
+        while self.slices.front().is_some_and(|entry| entry.0 < oldest) {
+            if let Some((_, delta)) = self.slices.pop_front() {
+                self.sum.subtract(&delta);
+            }
+        }
+    }
+
+    /// Sets min and max of the sums from the slices.
+    fn set_bounds(&mut self) {
+        let mut bounds = [(i64::MAX, i64::MIN); Span::LEN];
+        for (span, value_ms) in self.slices.iter().flat_map(|(_, delta)| &delta.values) {
+            let bound = &mut bounds[span.index()];
+            *bound = (bound.0.min(*value_ms), bound.1.max(*value_ms));
+        }
+        for span in Span::ALL {
+            if self.sum.span(*span).is_some() {
+                let distribution = self.sum.span_mut(*span);
+                (distribution.min_ms, distribution.max_ms) = bounds[span.index()];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::ids::Count;
+
+    fn delta(value_ms: i64, level_at: i64, by: i64) -> Delta {
+        let mut delta = Delta::default();
+        delta.count(Count::ContactsOffered, 1);
+        delta.value(Span::WaitAnswered, value_ms);
+        delta.level(Level::Waiting, Slice::of(EventMs(level_at)), EventMs(level_at), by);
+        delta
+    }
+
+    #[test]
+    fn what_falls_out_is_subtracted_exactly() {
+        let mut sliding = Sliding::new(Window::shipped().swap_remove(0));
+        sliding.advance(EventMs(0), |_| {});
+        sliding.add(1, Slice(0), &delta(90_000, 5_000, 1));
+        sliding.advance(EventMs(290_000), |_| {});
+        sliding.add(1, Slice(29), &delta(1_000, 295_000, 1));
+        let sums = sliding.sums(1).unwrap();
+        assert_eq!(sums.count(Count::ContactsOffered), 2);
+        assert_eq!(sums.span(Span::WaitAnswered).unwrap().max_ms, 90_000);
+        let mut lost = Vec::new();
+        sliding.advance(EventMs(300_000), |group| lost.push(group));
+        assert_eq!(lost, [1]);
+        let sums = sliding.sums(1).unwrap();
+        assert_eq!(sums.count(Count::ContactsOffered), 1);
+        assert_eq!(sums.span(Span::WaitAnswered).unwrap().max_ms, 1_000);
+        assert_eq!(sums.span(Span::WaitAnswered).unwrap().quantiles_ms([500]), Some([1_000]));
+        let mut totals = [0; Level::LEN];
+        totals[Level::Waiting.index()] = 2;
+        let pane = sliding.pane().unwrap();
+        let waiting = sliding.figures(1, pane, &totals)[Level::Waiting.index()];
+        assert_eq!((waiting.last, waiting.max), (2, 2));
+        assert_eq!(waiting.area_ms, 300_000 + 15_000);
+        sliding.advance(EventMs(900_000), |_| {});
+        assert!(sliding.forget_if_empty(1));
+    }
+}
