@@ -6,4 +6,5 @@ pub mod kpi;
 pub mod measure;
 pub mod merge;
 pub mod pipeline;
+pub mod settings;
 pub mod time;
