@@ -7,3 +7,4 @@ pub mod measure;
 pub mod merge;
 pub mod pipeline;
 pub mod time;
+pub mod vitals;
