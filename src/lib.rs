@@ -1,6 +1,7 @@
 //! intraday.
 pub mod event;
 pub mod fold;
+pub mod http;
 pub mod ids;
 pub mod kpi;
 pub mod measure;

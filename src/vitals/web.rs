@@ -8,9 +8,9 @@ use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 /// A limit of the HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// All connections were in use when another came.
+    /// All connections came to be in use: further ones wait.
     Connections,
-    /// All streams were in use when another was asked for.
+    /// All streams were in use when another was asked for: refused.
     Streams,
     /// A request took too long.
     Time,
