@@ -25,7 +25,9 @@ fn exposed() -> Vec<Exposed> {
     let group = |group: u32| {
         let counters = (0..COUNTERS).map(|family| number(family, Vec::new(), f64::from(group) * 17.0));
         let gauges = (COUNTERS..COUNTERS + GAUGES).flat_map(|family| {
-            ["5m", "day"].map(|window| number(family, vec![("window", window.to_owned())], 0.7925 / f64::from(group + 1)))
+            ["5m", "day"].map(|window| {
+                number(family, vec![("window", window.to_owned())], 0.7925 / f64::from(group + 1))
+            })
         });
         Exposed {
             group,

@@ -152,11 +152,7 @@ impl Vitals {
     }
 
     fn count_unlisted(&self, stage: StageKind, report: &StageReport) {
-        let unlisted = report
-            .figures
-            .iter()
-            .filter(|(name, _)| table::figure(stage, name).is_none())
-            .count();
+        let unlisted = report.figures.iter().filter(|(name, _)| table::figure(stage, name).is_none()).count();
         if unlisted > 0 {
             let labels = [stage_name(stage)];
             self.meters.unlisted_figures.with_label_values(&labels).inc_by(unlisted as u64);

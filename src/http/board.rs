@@ -128,7 +128,12 @@ impl Board {
 
     /// The points of at most `limit` matching groups and windows, ordered and paged as [`Board::page`].
     #[must_use]
-    pub fn points(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<(Arc<Place>, Vec<Point>)> {
+    pub fn points(
+        &self,
+        filter: &Filter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<(Arc<Place>, Vec<Point>)> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.read()
             .entries
@@ -265,9 +270,8 @@ impl State {
 
     /// Drops what was not heard of for too long; looks once a minute. Gives how many were dropped.
     fn forget_if_due(&mut self, wall: WallMs, limits: &BoardLimits) -> u64 {
-        let is_due = self
-            .looked_for_forgotten
-            .is_none_or(|last| wall.0.saturating_sub(last.0) >= 60 * SECOND_MS);
+        let is_due =
+            self.looked_for_forgotten.is_none_or(|last| wall.0.saturating_sub(last.0) >= 60 * SECOND_MS);
         if !is_due {
             return 0;
         }

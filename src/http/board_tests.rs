@@ -15,9 +15,7 @@ fn board_with(limits: BoardLimits) -> (Board, Registry) {
 fn count(registry: &Registry, result: &str) -> u64 {
     let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
     let start = format!("intraday_board_records_total{{result=\"{result}\"}} ");
-    text.lines()
-        .find_map(|line| line.strip_prefix(start.as_str()))
-        .map_or(0, |count| count.parse().unwrap())
+    text.lines().find_map(|line| line.strip_prefix(start.as_str())).map_or(0, |count| count.parse().unwrap())
 }
 
 fn key(queue: &str, window: &str) -> String {

@@ -93,15 +93,18 @@ fn promtool_finds_no_fault() {
 fn a_tenant_sees_only_its_own_series() {
     let exposition = filled();
     // The tenant may also be a label of the series alone.
-    exposition.apply(2, vec![Exposed {
-        group: 0,
-        labels: Vec::new(),
-        series: vec![
-            number(2, vec![("tenant", "zeta".to_owned())], 1.0),
-            number(2, vec![("tenant", "acme".to_owned())], 2.0),
-            number(2, Vec::new(), 3.0),
-        ],
-    }]);
+    exposition.apply(
+        2,
+        vec![Exposed {
+            group: 0,
+            labels: Vec::new(),
+            series: vec![
+                number(2, vec![("tenant", "zeta".to_owned())], 1.0),
+                number(2, vec![("tenant", "acme".to_owned())], 2.0),
+                number(2, Vec::new(), 3.0),
+            ],
+        }],
+    );
     let text = exposition.render(Some("zeta")).text;
     assert!(text.contains("t_abandon_ratio{tenant=\"zeta\"} 1\n"));
     assert_eq!(text.lines().filter(|line| line.starts_with("t_offered_total")).count(), 1);

@@ -63,9 +63,8 @@ impl Reading {
     pub fn of(key: &str, value: &str, at_ms: i64) -> Option<Reading> {
         let Key(tenant, group_set, values, window, _start) = serde_json::from_str(key).ok()?;
         let record: Record<'_> = serde_json::from_str(value).ok()?;
-        let agree = record.group.tenant == tenant
-            && record.group_set == group_set
-            && record.window.name == window;
+        let agree =
+            record.group.tenant == tenant && record.group_set == group_set && record.window.name == window;
         // A newline would end the data of an event early; JSON can always be written without.
         if !agree || value.contains(['\n', '\r']) {
             return None;

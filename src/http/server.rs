@@ -235,7 +235,8 @@ async fn metrics(
     State(state): State<HttpState>,
     asked: Result<Query<Scrape>, QueryRejection>,
 ) -> Result<Response, (StatusCode, String)> {
-    let Query(scrape) = asked.map_err(|rejection| (StatusCode::BAD_REQUEST, format!("{}\n", rejection.body_text())))?;
+    let Query(scrape) =
+        asked.map_err(|rejection| (StatusCode::BAD_REQUEST, format!("{}\n", rejection.body_text())))?;
     let failed = |text: &str| (StatusCode::INTERNAL_SERVER_ERROR, format!("{text}\n"));
     let permit = state.renders.clone().acquire_owned().await;
     let permit = permit.map_err(|_| failed("the server is ending"))?;

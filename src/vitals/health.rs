@@ -97,10 +97,7 @@ impl Beat {
 impl fmt::Debug for Beat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let holders = Arc::strong_count(&self.alive);
-        f.debug_struct("Beat")
-            .field("worker", &self.worker.name)
-            .field("holders", &holders)
-            .finish()
+        f.debug_struct("Beat").field("worker", &self.worker.name).field("holders", &holders).finish()
     }
 }
 

@@ -207,11 +207,8 @@ mod tests {
             .iter()
             .map(|metric| {
                 let labels = metric.get_label().iter().map(|pair| pair.value().to_owned());
-                let number = if counter {
-                    metric.get_counter().get_value()
-                } else {
-                    metric.get_gauge().get_value()
-                };
+                let number =
+                    if counter { metric.get_counter().get_value() } else { metric.get_gauge().get_value() };
                 (labels.collect(), number)
             })
             .collect()
