@@ -1,6 +1,7 @@
 //! intraday.
 pub mod event;
 pub mod fold;
+pub mod http;
 pub mod ids;
 pub mod kpi;
 pub mod measure;
@@ -8,3 +9,4 @@ pub mod merge;
 pub mod pipeline;
 pub mod simulate;
 pub mod time;
+pub mod vitals;

@@ -2,5 +2,6 @@
 //! real tools, in one test binary so that they share a broker.
 
 mod harness;
+mod http;
 mod reference;
 mod scenario;

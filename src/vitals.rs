@@ -1,0 +1,371 @@
+//! The service's own metrics, as one handle that workers call.
+//!
+//! Names, units and help stand in [`table`]. Everything here is counts and times handed in by those who
+//! know them: no clock is read, nothing is decided by a metric. It knows stages and commits, and neither
+//! Kafka nor HTTP.
+
+pub mod health;
+pub mod process;
+pub mod reports;
+pub mod table;
+pub mod web;
+
+pub use health::{Beat, Health, WorkerState};
+
+use crate::pipeline::{Commit, Effect, StageKind, StageReport};
+use crate::time::WallMs;
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use reports::{Origin, ReportCollector, Reports};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use table::Vital;
+
+/// The build that is running.
+#[derive(Clone, Copy, Debug)]
+pub struct Build {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The revision of its source.
+    pub revision: &'static str,
+    /// The compiler.
+    pub rustc: &'static str,
+}
+
+/// How a commit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// Acknowledged.
+    Committed,
+    /// Aborted, to be sent again.
+    Aborted,
+    /// Not known; the committed offset will tell.
+    Unknown,
+    /// Another producer has taken over.
+    Fenced,
+    /// Given up.
+    Failed,
+}
+
+/// What happened to partitions in a rebalance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rebalance {
+    /// They became ours.
+    Assigned,
+    /// They were asked back.
+    Revoked,
+    /// They were taken.
+    Lost,
+}
+
+/// The metrics of the process. Cloning gives another handle to the same metrics.
+#[derive(Clone, Debug)]
+pub struct Vitals {
+    meters: Arc<Meters>,
+}
+
+impl Vitals {
+    /// Registers every row of the table in `registry`; `started` is when the process began.
+    ///
+    /// # Errors
+    /// A row is registered already, as by a second `Vitals` on the same registry.
+    pub fn new(registry: &Registry, build: Build, started: WallMs) -> prometheus::Result<Vitals> {
+        let reports = Reports::default();
+        registry.register(Box::new(ReportCollector::new(reports.clone())?))?;
+        registry.register(Box::new(process::ProcessCollector::new()?))?;
+        let meters = Meters::new(registry, reports)?;
+        let info = gauges(registry, &table::BUILD_INFO)?;
+        info.with_label_values(&[build.version, build.revision, build.rustc]).set(1);
+        let opts = Opts::new(table::PROCESS_START.name, table::PROCESS_START.help);
+        let start = registered(registry, GaugeVec::new(opts, table::PROCESS_START.labels)?)?;
+        start.with_label_values::<&str>(&[]).set(started.0 as f64 / 1_000.0);
+        Ok(Vitals { meters: Arc::new(meters) })
+    }
+
+    /// Shows what an input partition says of itself.
+    pub fn fold_report(&self, topic: &str, partition: u32, report: &StageReport) {
+        self.count_unlisted(StageKind::Fold, report);
+        self.meters.reports.keep(Origin::Fold(topic.to_owned(), partition), report);
+    }
+
+    /// Shows what a shard says of itself.
+    pub fn merge_report(&self, shard: u32, report: &StageReport) {
+        self.count_unlisted(StageKind::Merge, report);
+        self.meters.reports.keep(Origin::Merge(shard), report);
+    }
+
+    /// The input partition is no longer ours: its series end, its lag too.
+    pub fn withdraw_fold(&self, topic: &str, partition: u32) {
+        self.meters.reports.withdraw(&Origin::Fold(topic.to_owned(), partition));
+        self.withdraw_lag(topic, partition);
+    }
+
+    /// The shard is no longer ours: its series end.
+    pub fn withdraw_merge(&self, shard: u32) {
+        self.meters.reports.withdraw(&Origin::Merge(shard));
+    }
+
+    /// Counts a try of `commit` that ended in `outcome` after `seconds`; its records count once it is
+    /// acknowledged.
+    pub fn commit(&self, commit: &Commit, outcome: CommitOutcome, seconds: f64) {
+        let stage = stage_name(commit.stage);
+        self.meters.commits.with_label_values(&[stage, outcome.name()]).inc();
+        self.meters.commit_duration.with_label_values(&[stage]).observe(seconds);
+        if outcome == CommitOutcome::Committed {
+            self.count_effects(stage, &commit.effects);
+        }
+    }
+
+    /// Records between our position and the end of the partition.
+    pub fn lag(&self, topic: &str, partition: u32, records: i64) {
+        let labels = [topic, &partition.to_string()];
+        self.meters.consumer_lag.with_label_values(&labels).set(records);
+    }
+
+    /// The partition is no longer read by us.
+    pub fn withdraw_lag(&self, topic: &str, partition: u32) {
+        let labels = [topic, &partition.to_string()];
+        // An error says that there was no such series, which is what is wanted.
+        let _absent = self.meters.consumer_lag.remove_label_values(&labels);
+    }
+
+    /// A partition was restored `seconds` after its assignment.
+    pub fn restored(&self, stage: StageKind, seconds: f64) {
+        self.meters.restore_duration.with_label_values(&[stage_name(stage)]).observe(seconds);
+    }
+
+    /// Partitions came or went.
+    pub fn rebalance(&self, stage: StageKind, kind: Rebalance, partitions: u64) {
+        let labels = [stage_name(stage), kind.name()];
+        self.meters.rebalances.with_label_values(&labels).inc_by(partitions);
+    }
+
+    /// The Kafka client reported an error of `kind`, one of a set fixed in the program.
+    pub fn client_error(&self, kind: &'static str) {
+        self.meters.client_errors.with_label_values(&[kind]).inc();
+    }
+
+    /// A reload of the configuration was done, or refused.
+    pub fn reload(&self, accepted: bool) {
+        let outcome = if accepted { "accepted" } else { "refused" };
+        self.meters.reloads.with_label_values(&[outcome]).inc();
+    }
+
+    fn count_unlisted(&self, stage: StageKind, report: &StageReport) {
+        let unlisted = report.figures.iter().filter(|(name, _)| table::figure(stage, name).is_none()).count();
+        if unlisted > 0 {
+            let labels = [stage_name(stage)];
+            self.meters.unlisted_figures.with_label_values(&labels).inc_by(unlisted as u64);
+        }
+    }
+
+    fn count_effects(&self, stage: &str, effects: &[Effect]) {
+        // A commit holds thousands of effects of a few kinds: add up first, look up the series once.
+        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut statuses: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+        for effect in effects {
+            let kind = match effect {
+                Effect::Batch { .. } => "batch",
+                Effect::State { .. } => "state",
+                Effect::Kpi(record) => {
+                    *statuses.entry(record.status).or_default() += 1;
+                    "kpi"
+                }
+                Effect::DeadLetter(letter) => {
+                    *reasons.entry(letter.reason).or_default() += 1;
+                    "dead_letter"
+                }
+            };
+            *kinds.entry(kind).or_default() += 1;
+        }
+        for (kind, count) in kinds {
+            self.meters.records_produced.with_label_values(&[stage, kind]).inc_by(count);
+        }
+        for (status, count) in statuses {
+            self.meters.revisions.with_label_values(&[status]).inc_by(count);
+        }
+        for (reason, count) in reasons {
+            self.meters.dead_letters.with_label_values(&[reason]).inc_by(count);
+        }
+    }
+}
+
+impl CommitOutcome {
+    fn name(self) -> &'static str {
+        match self {
+            CommitOutcome::Committed => "committed",
+            CommitOutcome::Aborted => "aborted",
+            CommitOutcome::Unknown => "unknown",
+            CommitOutcome::Fenced => "fenced",
+            CommitOutcome::Failed => "failed",
+        }
+    }
+}
+
+impl Rebalance {
+    fn name(self) -> &'static str {
+        match self {
+            Rebalance::Assigned => "assigned",
+            Rebalance::Revoked => "revoked",
+            Rebalance::Lost => "lost",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Meters {
+    reports: Reports,
+    consumer_lag: IntGaugeVec,
+    commits: IntCounterVec,
+    commit_duration: HistogramVec,
+    records_produced: IntCounterVec,
+    revisions: IntCounterVec,
+    dead_letters: IntCounterVec,
+    restore_duration: HistogramVec,
+    rebalances: IntCounterVec,
+    client_errors: IntCounterVec,
+    reloads: IntCounterVec,
+    unlisted_figures: IntCounterVec,
+    web: web::Meters,
+}
+
+impl Meters {
+    fn new(registry: &Registry, reports: Reports) -> prometheus::Result<Meters> {
+        Ok(Meters {
+            reports,
+            consumer_lag: gauges(registry, &table::CONSUMER_LAG)?,
+            commits: counters(registry, &table::COMMITS)?,
+            commit_duration: histograms(registry, &table::COMMIT_DURATION, COMMIT_BOUNDS)?,
+            records_produced: counters(registry, &table::RECORDS_PRODUCED)?,
+            revisions: counters(registry, &table::REVISIONS)?,
+            dead_letters: counters(registry, &table::DEAD_LETTERS)?,
+            restore_duration: histograms(registry, &table::RESTORE_DURATION, RESTORE_BOUNDS)?,
+            rebalances: counters(registry, &table::REBALANCES)?,
+            client_errors: counters(registry, &table::CLIENT_ERRORS)?,
+            reloads: counters(registry, &table::RELOADS)?,
+            unlisted_figures: counters(registry, &table::UNLISTED_FIGURES)?,
+            web: web::Meters::new(registry)?,
+        })
+    }
+}
+
+/// Seconds: around the commit interval of 100 ms, up to a broken broker.
+const COMMIT_BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Seconds: from an empty state to hours of partials.
+const RESTORE_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
+
+fn counters(registry: &Registry, vital: &Vital) -> prometheus::Result<IntCounterVec> {
+    let opts = Opts::new(vital.name, vital.help);
+    registered(registry, IntCounterVec::new(opts, vital.labels)?)
+}
+
+fn gauges(registry: &Registry, vital: &Vital) -> prometheus::Result<IntGaugeVec> {
+    let opts = Opts::new(vital.name, vital.help);
+    registered(registry, IntGaugeVec::new(opts, vital.labels)?)
+}
+
+fn histograms(registry: &Registry, vital: &Vital, bounds: &[f64]) -> prometheus::Result<HistogramVec> {
+    let opts = HistogramOpts::new(vital.name, vital.help).buckets(bounds.to_vec());
+    registered(registry, HistogramVec::new(opts, vital.labels)?)
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, meter: C) -> prometheus::Result<C> {
+    registry.register(Box::new(meter.clone()))?;
+    Ok(meter)
+}
+
+fn stage_name(stage: StageKind) -> &'static str {
+    match stage {
+        StageKind::Fold => "fold",
+        StageKind::Merge => "merge",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{DeadLetter, KpiRecord};
+    use prometheus::TextEncoder;
+
+    const BUILD: Build = Build { version: "1.2.3", revision: "abc", rustc: "1.95.0" };
+
+    fn text(registry: &Registry) -> String {
+        TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
+    }
+
+    #[test]
+    fn what_happened_is_shown_under_the_names_of_the_table() {
+        let registry = Registry::new();
+        let vitals = Vitals::new(&registry, BUILD, WallMs(2_500)).unwrap();
+        let letter = DeadLetter {
+            offset: 1,
+            reason: "late",
+            detail: String::new(),
+            key: None,
+            value: None,
+            original_size: None,
+        };
+        let record = KpiRecord { key: String::new(), value: String::new(), status: "final", revision: 1 };
+        let commit = Commit {
+            stage: StageKind::Merge,
+            partition: 0,
+            from: 0,
+            to: 1,
+            effects: vec![Effect::Kpi(record.clone()), Effect::Kpi(record), Effect::DeadLetter(letter)],
+            exposed: Vec::new(),
+            report: StageReport::default(),
+        };
+        vitals.commit(&commit, CommitOutcome::Aborted, 0.2);
+        vitals.commit(&commit, CommitOutcome::Committed, 0.02);
+        vitals.lag("events", 4, 17);
+        vitals.client_error("all_brokers_down");
+        vitals.restored(StageKind::Fold, 3.0);
+        vitals.rebalance(StageKind::Fold, Rebalance::Assigned, 6);
+        vitals.reload(false);
+        let text = text(&registry);
+        for line in [
+            "intraday_build_info{revision=\"abc\",rustc=\"1.95.0\",version=\"1.2.3\"} 1",
+            "process_start_time_seconds 2.5",
+            "intraday_commits_total{outcome=\"aborted\",stage=\"merge\"} 1",
+            "intraday_commit_duration_seconds_count{stage=\"merge\"} 2",
+            "intraday_records_produced_total{kind=\"kpi\",stage=\"merge\"} 2",
+            "intraday_revisions_published_total{status=\"final\"} 2",
+            "intraday_dead_letters_total{reason=\"late\"} 1",
+            "intraday_consumer_lag_records{partition=\"4\",topic=\"events\"} 17",
+            "intraday_kafka_client_errors_total{kind=\"all_brokers_down\"} 1",
+            "intraday_restore_duration_seconds_sum{stage=\"fold\"} 3",
+            "intraday_rebalances_total{kind=\"assigned\",stage=\"fold\"} 6",
+            "intraday_reloads_total{outcome=\"refused\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
+        }
+        vitals.withdraw_fold("events", 4);
+        assert!(!self::text(&registry).contains("intraday_consumer_lag_records{"));
+    }
+
+    #[test]
+    fn a_figure_without_a_row_is_counted() {
+        let registry = Registry::new();
+        let vitals = Vitals::new(&registry, BUILD, WallMs(0)).unwrap();
+        let report = StageReport { figures: vec![("groups", 3), ("no_such", 1)], ..StageReport::default() };
+        vitals.merge_report(5, &report);
+        let text = text(&registry);
+        assert!(text.contains("intraday_groups{shard=\"5\"} 3\n"), "{text}");
+        assert!(text.contains("intraday_unlisted_figures_total{stage=\"merge\"} 1\n"), "{text}");
+        vitals.withdraw_merge(5);
+        assert!(!self::text(&registry).contains("intraday_groups"));
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_registered_once() {
+        let registry = Registry::new();
+        Vitals::new(&registry, BUILD, WallMs(0)).unwrap();
+        assert!(Vitals::new(&registry, BUILD, WallMs(0)).is_err());
+        for vital in table::VITALS {
+            let again = Opts::new(vital.name, vital.help);
+            let taken = registry.register(Box::new(IntCounterVec::new(again, vital.labels).unwrap()));
+            assert!(taken.is_err(), "{} is in the table but not registered", vital.name);
+        }
+    }
+}
