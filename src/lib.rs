@@ -7,6 +7,7 @@ pub mod kpi;
 pub mod measure;
 pub mod merge;
 pub mod pipeline;
+pub mod settings;
 pub mod simulate;
 pub mod time;
 pub mod vitals;
