@@ -2,6 +2,7 @@
 pub mod event;
 pub mod fold;
 pub mod ids;
+pub mod kafka;
 pub mod kpi;
 pub mod measure;
 pub mod merge;
