@@ -187,6 +187,7 @@ fn until(what: &str, patience: Duration, mut done: impl FnMut() -> bool) {
 fn read_all(config: &KafkaConfig, topic: &str, partitions: u32) -> Vec<Vec<Vec<u8>>> {
     let consumer: BaseConsumer<PlainContext> =
         super::client::reader(config, "fold", "test").create_with_context(PlainContext::new(None)).unwrap();
+    consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
     let mut list = rdkafka::TopicPartitionList::new();
     for partition in 0..partitions {
         list.add_partition_offset(topic, i32::try_from(partition).unwrap(), Offset::Beginning).unwrap();
