@@ -3,6 +3,7 @@ pub mod event;
 pub mod fold;
 pub mod http;
 pub mod ids;
+pub mod kafka;
 pub mod kpi;
 pub mod measure;
 pub mod merge;
