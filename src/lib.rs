@@ -1,4 +1,5 @@
 //! intraday.
+pub mod app;
 pub mod event;
 pub mod fold;
 pub mod http;
@@ -9,6 +10,8 @@ pub mod measure;
 pub mod merge;
 pub mod pipeline;
 pub mod settings;
+pub mod shutdown;
 pub mod simulate;
+pub mod telemetry;
 pub mod time;
 pub mod vitals;
