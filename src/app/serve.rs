@@ -7,16 +7,13 @@ use crate::kpi::families::FAMILIES;
 use crate::kpi::print::catalog_json;
 use crate::settings::Settings;
 use crate::shutdown;
-use crate::vitals::{Build, Health, Vitals};
-use prometheus_registry::Registry;
+use crate::vitals::{Build, Health, Registry, Vitals};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-
-use crate::vitals::registry as prometheus_registry;
 
 /// A worker without a commit for this long is left out of scrapes.
 const SILENT_AFTER: Duration = Duration::from_secs(10);

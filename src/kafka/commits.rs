@@ -176,15 +176,16 @@ impl<R: Role> Worker<R> {
         let Some(seat) = self.seats.iter_mut().find(|seat| seat.era == sealed.era) else { return };
         seat.first = false;
         seat.needed_from = sealed.needed_from;
+        let observer = &self.post.observer;
+        observer.acknowledged(&sealed.commit);
         let Commit { stage, partition, exposed, report, .. } = sealed.commit;
         seat.stream_time = report.stream_time;
-        let observer = &self.post.observer;
         match stage {
             StageKind::Fold => observer.fold_report(&sealed.source.topic, partition, &report),
-            StageKind::Merge => observer.merge_report(partition, &report),
-        }
-        if !exposed.is_empty() {
-            observer.exposed(partition, exposed);
+            StageKind::Merge => {
+                observer.merge_report(partition, &report);
+                observer.exposed(partition, exposed);
+            }
         }
     }
 

@@ -40,6 +40,11 @@ impl EventProducer {
         Ok(EventProducer { producer, topic: topic.to_owned(), since_served: 0 })
     }
 
+    /// Serves delivery reports; for pauses between sends.
+    pub fn poll(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
     /// Queues an event; waits while the queue is full.
     ///
     /// # Errors

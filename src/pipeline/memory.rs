@@ -40,7 +40,7 @@ impl Memory {
             folds: (0..partitions)
                 .map(|partition| FoldStage::new(Arc::clone(fold), topic, partition, 0))
                 .collect(),
-            merges: (0..fold.shards).map(|shard| MergeStage::new(&merge, shard, 0)).collect(),
+            merges: (0..fold.shards).map(|shard| MergeStage::new(Arc::clone(&merge), shard, 0)).collect(),
             offsets: vec![0; fold.shards as usize],
             merge_config: merge,
         }
