@@ -68,7 +68,9 @@ pub fn expose_counters(totals: &Totals, include: ExposeInclude, out: &mut Vec<Se
     }
     for (span, at) in HISTOGRAM_FAMILIES.iter() {
         let shipped = matches!(span, Span::WaitAnswered | Span::Handle);
-        let Some(buckets) = totals.histogram(*span).filter(|_| shipped || include.histograms) else { continue };
+        let Some(buckets) = totals.histogram(*span).filter(|_| shipped || include.histograms) else {
+            continue;
+        };
         let value = SeriesValue::Histogram {
             buckets: buckets.cumulative().map(|(bound_ms, count)| (seconds(bound_ms), count)).collect(),
             sum: buckets.sum_ms() as f64 / SECOND_MS,
@@ -78,8 +80,8 @@ pub fn expose_counters(totals: &Totals, include: ExposeInclude, out: &mut Vec<Se
     }
 }
 
-/// Gauges of a window: ratios with their denominators, quantiles, and whether targets are missed. For sliding windows
-/// and `day`. With `quantiles` also 0.95 and 0.99, means, maxima and the waits of the abandoned.
+/// Gauges of a window: ratios with their denominators, quantiles, and whether targets are missed. For sliding
+/// windows and `day`. With `quantiles` also 0.95 and 0.99, means, maxima and the waits of the abandoned.
 pub fn expose_window(
     window_name: &str,
     facts: &Facts<'_>,
@@ -114,7 +116,8 @@ pub fn expose_window(
         }
     }
     for (span, tiers) in QUANTILES.iter() {
-        let Some(values) = facts.aggregate.span(*span).filter(|_| quantiles || *span != Span::WaitAbandoned) else {
+        let Some(values) = facts.aggregate.span(*span).filter(|_| quantiles || *span != Span::WaitAbandoned)
+        else {
             continue;
         };
         let (Some(at), Some(max)) = tiers[tier as usize] else { continue };
@@ -163,6 +166,20 @@ pub fn expose_levels(current: &[i64; Level::LEN], now: &NowLevels, tier: Tier, o
 /// Agents that serve a queue, by state.
 pub fn expose_queue_agents(current: &[i64; Level::LEN], out: &mut Vec<Series>) {
     expose_states("contact_center_queue_agents", current, |_| true, out);
+}
+
+/// Event time up to which a tenant's figures are complete.
+pub fn expose_data_timestamp(watermark: EventMs, out: &mut Vec<Series>) {
+    if let Some(at) = family("contact_center_data_timestamp_seconds") {
+        out.push(number(at, Vec::new(), seconds(watermark.0)));
+    }
+}
+
+/// The display name of a queue, as a label of a constant 1.
+pub fn expose_queue_name(name: &str, out: &mut Vec<Series>) {
+    if let Some(at) = family("contact_center_queue_info") {
+        out.push(number(at, vec![("name", name.to_owned())], 1.0));
+    }
 }
 
 /// The targets that hold for a group at a moment: once for each group, not for each window.

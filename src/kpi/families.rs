@@ -61,7 +61,10 @@ const COUNTERS: &[Family] = &[
     counter!("contacts_answered_within_threshold", "queue visits answered within the threshold"),
     counter!("contacts_answered_unjudged", "queue visits answered without a threshold to judge by"),
     counter!("contacts_abandoned", "queue visits that the customer left, short ones included"),
-    counter!("contacts_abandoned_within_threshold", "queue visits that the customer left within the threshold"),
+    counter!(
+        "contacts_abandoned_within_threshold",
+        "queue visits that the customer left within the threshold"
+    ),
     counter!("contacts_abandoned_unjudged", "queue visits that the customer left, without a threshold"),
     counter!("contacts_short_abandoned", "first visits that the customer left after less than short_abandon"),
     counter!("contacts_short_abandoned_unjudged", "short abandons without a threshold to judge by"),
@@ -205,7 +208,8 @@ mod tests {
         for family in FAMILIES {
             let (kpi, rest) = family.help.split_once(": ").unwrap();
             assert!(clocks.iter().any(|clock| rest.contains(clock)), "{}", family.name);
-            let others = ["counts_revised", "agents", "queue_agents", "queue_info", "data_timestamp", "kpi_missed"];
+            let others =
+                ["counts_revised", "agents", "queue_agents", "queue_info", "data_timestamp", "kpi_missed"];
             assert!(catalog::row(kpi).is_some() || others.contains(&kpi), "{}: {kpi}", family.name);
         }
     }

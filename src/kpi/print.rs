@@ -16,7 +16,19 @@ pub fn catalog_markdown() -> String {
     out.push_str("# KPI catalogue\n\n## KPIs\n\n");
     table(
         &mut out,
-        &["name", "kind", "unit", "tells", "computed as", "counts at", "events", "groups", "windows", "metric", "source"],
+        &[
+            "name",
+            "kind",
+            "unit",
+            "tells",
+            "computed as",
+            "counts at",
+            "events",
+            "groups",
+            "windows",
+            "metric",
+            "source",
+        ],
         CATALOG.iter().map(columns),
     );
     out.push_str("\n## Event types\n\n");
@@ -39,9 +51,9 @@ pub fn catalog_markdown() -> String {
 /// The catalogue as JSON: `kpis`, `event_types`, `metric_families`; indented, with a final newline.
 #[must_use]
 pub fn catalog_json() -> String {
-    let families = FAMILIES.iter().map(|family| {
-        json!({"name": family.name, "type": kind_name(family.kind), "help": family.help})
-    });
+    let families = FAMILIES
+        .iter()
+        .map(|family| json!({"name": family.name, "type": kind_name(family.kind), "help": family.help}));
     let types = TYPES.iter().map(|row| json!({"type": row.name, "meaning": row.meaning}));
     let catalog = json!({
         "kpis": CATALOG.iter().map(row_json).collect::<Value>(),
@@ -104,7 +116,11 @@ mod tests {
         let text = catalog_markdown();
         let names = CATALOG.iter().map(|row| row.name).chain(TYPES.iter().map(|row| row.name));
         for name in names.chain(FAMILIES.iter().map(|family| family.name)) {
-            assert_eq!(text.lines().filter(|line| line.starts_with(&format!("| `{name}` |"))).count(), 1, "{name}");
+            assert_eq!(
+                text.lines().filter(|line| line.starts_with(&format!("| `{name}` |"))).count(),
+                1,
+                "{name}"
+            );
         }
         let columns = |line: &str| line.matches(" | ").count();
         let of_kpis = text.lines().find(|line| line.starts_with("| `abandon_rate`")).unwrap();

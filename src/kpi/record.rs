@@ -1,9 +1,9 @@
 //! The published KPI record and its key: one JSON object for a group and a window, keys in a fixed order.
 //!
-//! What does not exist is absent. Everything but `status`, `revision`, `watermark`, `published_at` and levels of now is a
-//! function of the facts. It must never know a topic, or when it is asked.
+//! What does not exist is absent. Everything but `status`, `revision`, `watermark`, `published_at` and levels of
+//! now is a function of the facts. It must never know a topic, or when it is asked.
 
-use super::catalog::{CATALOG, NowLevel, Row, RowKind, Unit};
+use super::catalog::{CATALOG, Groups, NowLevel, Row, RowKind, Unit};
 use super::facts::Facts;
 use super::figure::Figure;
 use super::groups::{Dimension, GroupSet};
@@ -13,7 +13,7 @@ use super::targets::{Goal, Place, Target, Targets};
 use crate::event::Channel;
 use crate::measure::aggregate::LevelFigures;
 use crate::measure::distribution::Distribution;
-use crate::measure::ids::{Count, Span, Tally};
+use crate::measure::ids::{Count, Tally};
 use crate::time::window::{Pane, Window};
 use crate::time::{EventMs, Millis, WallMs};
 use base64::Engine as _;
@@ -62,8 +62,6 @@ pub struct RecordInput<'a> {
     pub hdr: bool,
     /// Of a sliding window: all panes share one key.
     pub latest: bool,
-    /// Why a final came before its time: `forced`.
-    pub reason: Option<&'static str>,
 }
 
 impl RecordInput<'_> {
@@ -138,11 +136,6 @@ fn write_head(input: &RecordInput<'_>, out: &mut String) {
     out.push_str(input.status);
     out.push_str("\",\"revision\":");
     json::integer(out, input.revision);
-    if let Some(reason) = input.reason {
-        out.push_str(",\"reason\":\"");
-        out.push_str(reason);
-        out.push('"');
-    }
     out.push_str(",\"group_set\":\"");
     write_set(input.set, out);
     out.push_str("\",\"group\":{");
@@ -194,7 +187,7 @@ fn rows<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'static Row> + 'a {
 }
 
 fn write_counts(facts: &Facts<'_>, out: &mut String) {
-    let has_contacts = super::catalog::Groups::Contacts.hold(facts) && facts.aggregate.has_counts();
+    let has_contacts = Groups::Contacts.hold(facts) && facts.aggregate.has_counts();
     let is_judged = service_level::is_judged(facts);
     let mut first = true;
     for row in rows(facts) {
@@ -304,8 +297,7 @@ fn write_durations(input: &RecordInput<'_>, out: &mut String) {
         name(row.name, first, out);
         first = false;
         write_distribution(&values, out);
-        // A union is left to the reader to merge: its HDR form would repeat that of its parts.
-        if input.hdr && let &[_] = spans as &[Span] {
+        if input.hdr {
             write_hdr(&values, out);
         }
         out.push('}');

@@ -4,7 +4,7 @@ use super::rules::Scope;
 use crate::event::Channel;
 use crate::time::{DAY_MS, EventMs};
 
-/// Where a target is looked for: tenant, channel and queue of a group; none and empty where it does not tell them apart.
+/// Where a target is looked for: tenant, channel and queue of a group; none or empty where it has none.
 pub type Place<'a> = (&'a str, Option<Channel>, &'a str);
 
 /// What a value is held to.

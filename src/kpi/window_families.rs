@@ -16,7 +16,12 @@ macro_rules! ratio {
             ),
             gauge(
                 concat!("contact_center_", $tier, $stem, "_window_contacts"),
-                concat!($kpi, ": its denominator, of ", $of, "; over the labelled window, follows event time"),
+                concat!(
+                    $kpi,
+                    ": its denominator, of ",
+                    $of,
+                    "; over the labelled window, follows event time"
+                ),
             ),
             target!($tier, $of, $stem, $kpi, "ratio"),
         ]
@@ -33,7 +38,12 @@ macro_rules! time_ratio {
             ),
             gauge(
                 concat!("contact_center_", $tier, $stem, "_window_time_seconds"),
-                concat!($stem, ": its denominator, of ", $of, "; over the labelled window, follows event time"),
+                concat!(
+                    $stem,
+                    ": its denominator, of ",
+                    $of,
+                    "; over the labelled window, follows event time"
+                ),
             ),
             target!($tier, $of, $stem, $stem, "ratio"),
         ]
@@ -57,7 +67,12 @@ macro_rules! target {
     ($tier:literal, $of:literal, $stem:literal, $kpi:literal, $unit:literal) => {
         gauge(
             concat!("contact_center_", $tier, $stem, "_target_", $unit),
-            concat!($kpi, ": its target, of ", $of, ", bound is at_least or at_most; follows the configuration"),
+            concat!(
+                $kpi,
+                ": its target, of ",
+                $of,
+                ", bound is at_least or at_most; follows the configuration"
+            ),
         )
     };
 }
@@ -69,13 +84,24 @@ macro_rules! quantiles {
             gauge(
                 concat!("contact_center_", $tier, $stem, "_window_seconds"),
                 concat!(
-                    $kpi, ": ", $help, " at quantile q, of ", $of,
+                    $kpi,
+                    ": ",
+                    $help,
+                    " at quantile q, of ",
+                    $of,
                     "; over the labelled window, follows event time; not aggregatable"
                 ),
             ),
             gauge(
                 concat!("contact_center_", $tier, $stem, "_window_max_seconds"),
-                concat!($kpi, ": greatest ", $help, ", of ", $of, "; over the labelled window, follows event time"),
+                concat!(
+                    $kpi,
+                    ": greatest ",
+                    $help,
+                    ", of ",
+                    $of,
+                    "; over the labelled window, follows event time"
+                ),
             ),
         ]
     };
@@ -86,7 +112,8 @@ macro_rules! missed {
         &[gauge(
             concat!("contact_center_", $tier, "kpi_missed"),
             concat!(
-                "kpi_missed: 1 where the labelled KPI of ", $of,
+                "kpi_missed: 1 where the labelled KPI of ",
+                $of,
                 " misses its target, 0 where it does not; over the labelled window, follows event time"
             ),
         )]
@@ -128,7 +155,10 @@ macro_rules! agents {
             time_ratio!($tier, $of, "utilization", "share of time on contacts, of agents logged in"),
             time_ratio!($tier, $of, "capacity_utilization", "share of the slots in use"),
             ratio!(
-                $tier, $of, "first_response_within_target", "first_response_within_target",
+                $tier,
+                $of,
+                "first_response_within_target",
+                "first_response_within_target",
                 "share of the first responses in time"
             ),
             mean!($tier, $of, "aht", "mean handle time"),
@@ -145,7 +175,10 @@ pub(super) const CHANNEL: &[&[Family]] = contacts!(
     "channel_",
     "a channel",
     ratio!(
-        "channel_", "a channel", "contact_abandon", "contact_abandon_rate",
+        "channel_",
+        "a channel",
+        "contact_abandon",
+        "contact_abandon_rate",
         "share of the contacts that gave up"
     ),
     ratio!("channel_", "a channel", "volume_share", "volume_share", "share of the tenant's contacts created")
@@ -155,7 +188,10 @@ pub(super) const TENANT: &[&[Family]] = contacts!(
     "tenant_",
     "a tenant",
     ratio!(
-        "tenant_", "a tenant", "contact_abandon", "contact_abandon_rate",
+        "tenant_",
+        "a tenant",
+        "contact_abandon",
+        "contact_abandon_rate",
         "share of the contacts that gave up"
     ),
     time_ratio!("tenant_", "a tenant", "occupancy", "share of time on contacts, of agents busy or available"),

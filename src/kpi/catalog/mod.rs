@@ -254,6 +254,9 @@ const fn level(level: Level) -> Row {
 }
 
 #[cfg(test)]
+mod formula_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::TYPES;

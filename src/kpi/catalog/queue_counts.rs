@@ -75,7 +75,11 @@ pub(super) const ROWS: &[Row] = &[
     flow_out("contacts_flowed_out_full", Count::FlowedOutFull, "flow-outs because the queue was full"),
     flow_out("contacts_flowed_out_empty", Count::FlowedOutEmpty, "flow-outs because nobody served the queue"),
     flow_out("contacts_flowed_out_system", Count::FlowedOutSystem, "flow-outs by the system"),
-    flow_out("contacts_flowed_out_other", Count::FlowedOutOther, "flow-outs for another reason, or none said"),
+    flow_out(
+        "contacts_flowed_out_other",
+        Count::FlowedOutOther,
+        "flow-outs for another reason, or none said",
+    ),
     Row {
         name: "contacts_ended_before_queue",
         help: "contacts left in the menu: ended without a queue visit or an agent",
