@@ -78,7 +78,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 fn settings(args: &ConfigArgs) -> Result<Settings, Failure> {
     let settings =
         Settings::load(&args.config, std::env::vars()).map_err(|error| Failure::Usage(error.to_string()))?;
-    let known: Vec<&str> = crate::kpi::catalog::kpi_names().collect();
+    let known: Vec<&str> = crate::kpi::catalog::CATALOG.iter().map(|row| row.name).collect();
     let unknown = settings.unknown_target_kpis(&known);
     if unknown.is_empty() {
         return Ok(settings);

@@ -50,7 +50,7 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     memory.end(wall, &mut |output| sink.take(output)).map_err(|stop| Failure::Run(stop.to_string()))?;
     bar.finish_and_clear();
     sink.close()?;
-    report::summary(&memory.folds()[0].report(), open, sink.records);
+    report::summary(&memory.reports()[0], open, sink.records);
     Ok(())
 }
 

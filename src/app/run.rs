@@ -61,7 +61,7 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
         start_from: match settings.service.start_from {
             settings::StartFrom::Earliest => StartFrom::Earliest,
             settings::StartFrom::Latest => StartFrom::Latest,
-            settings::StartFrom::Ago { ms } => StartFrom::AgoMs(ms),
+            settings::StartFrom::Ago { ago_ms } => StartFrom::AgoMs(ago_ms),
         },
         shards: settings.kafka.shards,
         fold_workers: settings.kafka.fold_workers as u32,

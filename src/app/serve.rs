@@ -64,7 +64,7 @@ impl Front {
             health: health.clone(),
             board: board.clone(),
             catalog: catalog_json(),
-            config: settings.to_json_redacted(),
+            config: settings.to_json_redacted().to_string(),
             limits: HttpLimits::default(),
         });
         let (stop, stopped) = oneshot::channel();

@@ -94,7 +94,8 @@ impl Outbox {
         }
         let before = self.seqs();
         let Fold { sink, now, places, clock, .. } = fold;
-        let mut post = Post { outbox: self, text: |sym| places.names.text(sym), head, wall, batches: &mut batches };
+        let mut post =
+            Post { outbox: self, text: |sym| places.names.text(sym), head, wall, batches: &mut batches };
         sink.drain(|group, slice, delta| post.delta(group, slice, delta));
         let stream_time = clock.stream_time.unwrap_or_default();
         now.changes(stream_time, |dims, levels| {
@@ -164,7 +165,8 @@ impl<'n, T: Fn(Sym) -> &'n str> Post<'_, T> {
         let Outbox { lanes, ids, shard_by_tenant, hash_key } = &mut *self.outbox;
         let (text, shards) = (&self.text, lanes.len() as u32);
         let tenant = group.dims[Dimension::Tenant.index()];
-        let shard = *shard_by_tenant.entry(tenant).or_insert_with(|| shard_of(hash_key, text(tenant), shards));
+        let shard =
+            *shard_by_tenant.entry(tenant).or_insert_with(|| shard_of(hash_key, text(tenant), shards));
         let next = ids.len() as u32;
         let id = *ids.entry(*group).or_insert(next);
         let values = group.dims.iter().map(|sym| (sym.0, text(*sym)));
@@ -227,7 +229,9 @@ mod tests {
             let mut batch = BatchReader::new(bytes).unwrap();
             assert_eq!(batch.head.seq, at as u64 + 1);
             batch
-                .deltas(|_, _, delta| sum += delta.values.iter().map(|value| value.1 - (1 << 30)).sum::<i64>())
+                .deltas(|_, _, delta| {
+                    sum += delta.values.iter().map(|value| value.1 - (1 << 30)).sum::<i64>()
+                })
                 .unwrap();
         }
         assert_eq!(sum, values * (values - 1) / 2);

@@ -29,7 +29,11 @@ struct TenantNames {
 impl Admission {
     /// An admission with the given maxima and the names that are always admitted.
     #[must_use]
-    pub fn new(max_names: usize, max_tenants: usize, configured: &[(String, Dimension, String)]) -> Admission {
+    pub fn new(
+        max_names: usize,
+        max_tenants: usize,
+        configured: &[(String, Dimension, String)],
+    ) -> Admission {
         let mut admission = Admission {
             strings: Names::default(),
             tenants: HashMap::new(),

@@ -5,7 +5,7 @@ use super::names::TopicNames;
 use super::role::{Role, StateRecords};
 use super::source::Source;
 use crate::fold::FoldConfig;
-use crate::pipeline::stage::{FoldStage, Stop};
+use crate::pipeline::{FoldStage, Stop};
 use crate::pipeline::{Commit, FoldInput, Record, StageKind};
 use crate::time::WallMs;
 use std::sync::Arc;

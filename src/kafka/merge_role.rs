@@ -5,7 +5,7 @@ use super::names::TopicNames;
 use super::role::{Role, StateRecords};
 use super::source::Source;
 use crate::merge::MergeConfig;
-use crate::pipeline::stage::{MergeStage, Stop};
+use crate::pipeline::{MergeStage, Stop};
 use crate::pipeline::{Commit, MergeInput, Record, StageKind};
 use crate::time::WallMs;
 use std::sync::Arc;

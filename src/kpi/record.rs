@@ -62,6 +62,8 @@ pub struct RecordInput<'a> {
     pub hdr: bool,
     /// Of a sliding window: all panes share one key.
     pub latest: bool,
+    /// Why a final came before its time: `forced`.
+    pub reason: Option<&'static str>,
 }
 
 impl RecordInput<'_> {
@@ -136,6 +138,11 @@ fn write_head(input: &RecordInput<'_>, out: &mut String) {
     out.push_str(input.status);
     out.push_str("\",\"revision\":");
     json::integer(out, input.revision);
+    if let Some(reason) = input.reason {
+        out.push_str(",\"reason\":\"");
+        out.push_str(reason);
+        out.push('"');
+    }
     out.push_str(",\"group_set\":\"");
     write_set(input.set, out);
     out.push_str("\",\"group\":{");

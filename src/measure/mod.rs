@@ -8,5 +8,6 @@ pub mod cells;
 pub mod delta;
 pub mod distribution;
 pub mod ids;
+pub mod store;
 pub mod totals;
 pub mod wire;

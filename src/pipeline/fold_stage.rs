@@ -225,7 +225,8 @@ mod tests {
         stage.step(FoldInput::Record(Record { offset: 40, appended: None, wall, key, value: Some(value) }));
         let commit = stage.commit(wall).unwrap();
         assert_eq!((commit.partition, commit.from, commit.to), (2, 40, 41));
-        let rejected: u64 = commit.report.results.iter().filter(|row| row.0 == "rejected").map(|row| row.2).sum();
+        let rejected: u64 =
+            commit.report.results.iter().filter(|row| row.0 == "rejected").map(|row| row.2).sum();
         assert_eq!(rejected, 1);
         let found = commit.effects.into_iter().find_map(|effect| match effect {
             Effect::DeadLetter(letter) => Some(letter),
@@ -239,9 +240,15 @@ mod tests {
     fn dead_letters_keep_what_is_configured() {
         let letter = refuse(DeadLetterContent::Original, b"{\"a\":1");
         assert_eq!((letter.offset, letter.reason, letter.original_size), (40, "not_json", None));
-        assert_eq!((letter.key.as_deref(), letter.value.as_deref()), (Some(&b"k1"[..]), Some(&b"{\"a\":1"[..])));
+        assert_eq!(
+            (letter.key.as_deref(), letter.value.as_deref()),
+            (Some(&b"k1"[..]), Some(&b"{\"a\":1"[..]))
+        );
         let letter = refuse(DeadLetterContent::Redacted, "{\"n\u{e4}\":17\u{ff}".as_bytes());
-        assert_eq!((letter.key.as_deref(), letter.value.as_deref()), (Some(&b"x0"[..]), Some(&b"{\"xx\":00x"[..])));
+        assert_eq!(
+            (letter.key.as_deref(), letter.value.as_deref()),
+            (Some(&b"x0"[..]), Some(&b"{\"xx\":00x"[..]))
+        );
         let letter = refuse(DeadLetterContent::None, b"{");
         assert_eq!((letter.key, letter.value), (None, None));
     }

@@ -59,12 +59,31 @@ fn flags_of(contact: &Contact) -> u64 {
 /// Writes a contact; times are told from `base`.
 pub(super) fn write_contact(contact: &Contact, base: EventMs, out: &mut Writer) {
     let Contact {
-        channel, dims, agent_key, first, last, visits, first_queued, visit, rings, legs, legs_begun, handled_ms,
-        handled_at, response, unanswered, ended,
+        channel,
+        dims,
+        agent_key,
+        first,
+        last,
+        visits,
+        first_queued,
+        visit,
+        rings,
+        legs,
+        legs_begun,
+        handled_ms,
+        handled_at,
+        response,
+        unanswered,
+        ended,
         // In the flags.
-        inbound: _, created: _, entered: _, completed: _, left: _,
+        inbound: _,
+        created: _,
+        entered: _,
+        completed: _,
+        left: _,
         // Not written.
-        scheduled: _, changed: _,
+        scheduled: _,
+        changed: _,
     } = contact;
     let flags = flags_of(contact);
     out.unsigned(flags);
@@ -129,7 +148,11 @@ fn write_leg(leg: &Leg, contact: &Contact, out: &mut Writer) {
 }
 
 /// Reads a contact whose names are among the first `names`.
-pub(super) fn read_contact(reader: &mut Reader<'_>, base: EventMs, names: usize) -> Result<Contact, WireError> {
+pub(super) fn read_contact(
+    reader: &mut Reader<'_>,
+    base: EventMs,
+    names: usize,
+) -> Result<Contact, WireError> {
     let flags = reader.unsigned()?;
     let has = |bit: u64| flags & bit != 0;
     let channel = Channel::from_number(reader.byte()?).ok_or(malformed("a known channel"))?;
@@ -285,4 +308,91 @@ pub(super) fn read_time(reader: &mut Reader<'_>, base: EventMs) -> Result<EventM
 
 pub(super) const fn malformed(expected: &'static str) -> WireError {
     WireError { expected, position: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn dims() -> impl Strategy<Value = Dims> {
+        proptest::array::uniform10(0u32..500).prop_map(|syms| syms.map(Sym))
+    }
+
+    fn leg() -> impl Strategy<Value = Leg> {
+        let state = prop_oneof![Just(LegState::Talk), Just(LegState::Hold), Just(LegState::Wrapup)];
+        (any::<u64>(), dims(), state, any::<[i64; 3]>(), any::<bool>()).prop_map(
+            |(agent_key, dims, state, [since, talk_ms, hold_ms], held)| Leg {
+                agent_key,
+                dims,
+                state,
+                since: EventMs(since),
+                talk_ms,
+                hold_ms,
+                held,
+            },
+        )
+    }
+
+    fn contact() -> impl Strategy<Value = Contact> {
+        let times = (any::<[i64; 5]>(), any::<[Option<i64>; 4]>());
+        let visit = proptest::option::of((dims(), any::<bool>()));
+        let legs = proptest::collection::vec(leg(), 0..4);
+        (dims(), times, visit, legs, any::<[bool; 5]>(), any::<[u32; 3]>(), 0u8..3).prop_map(
+            |(dims, (times, maybe), visit, legs, bits, numbers, response)| {
+                let [first, last, handled_ms, handled_at, since] = times;
+                let mut contact = Contact::new(Channel::Chat, bits[0], dims, EventMs(first));
+                let [first_queued, unanswered, ended, breach_at] = maybe.map(|at| at.map(EventMs));
+                (contact.last, contact.handled_ms) = (EventMs(last), handled_ms);
+                contact.handled_at = if bits[1] { EventMs(handled_at) } else { EventMs::MIN };
+                (contact.first_queued, contact.unanswered, contact.ended) = (first_queued, unanswered, ended);
+                [contact.created, contact.entered, contact.completed, contact.left] =
+                    [bits[1], bits[2], bits[3], bits[4]];
+                (contact.visits, contact.legs_begun) = (numbers[0], numbers[1]);
+                contact.agent_key = u64::from(numbers[2]) * u64::from(bits[2]);
+                contact.rings =
+                    legs.iter().map(|leg| Ring { agent_key: leg.agent_key, began: leg.since }).collect();
+                contact.visit = visit.map(|(dims, breaching)| Visit {
+                    queued: EventMs(since),
+                    dims,
+                    breach_at,
+                    breaching,
+                });
+                contact.response = match response {
+                    0 => Response::Idle,
+                    1 => Response::Awaiting { since: EventMs(since), dims, in_level: bits[3] },
+                    _ => Response::Done,
+                };
+                contact.legs = legs;
+                contact
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn contacts_read_back_whole(contact in contact(), base: i64) {
+            let mut out = Writer::default();
+            write_contact(&contact, EventMs(base), &mut out);
+            let bytes = out.into_bytes();
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(read_contact(&mut reader, EventMs(base), 500).unwrap(), contact);
+            prop_assert!(reader.at_end());
+        }
+
+        #[test]
+        fn agents_read_back_whole(dims in dims(), numbers: [i64; 4], state in 0u8..13, queues: Vec<u16>) {
+            let [last, base, slots_active, slots_max] = numbers;
+            let mut agent = Agent::new(dims, EventMs(last));
+            (agent.slots_active, agent.slots_max, agent.beats) = (slots_active, slots_max, last > base);
+            agent.state = AgentState::from_number(state).unwrap();
+            agent.queues = queues.iter().map(|queue| Sym(u32::from(*queue))).collect();
+            let mut out = Writer::default();
+            write_agent(&agent, EventMs(base), &mut out);
+            let bytes = out.into_bytes();
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(read_agent(&mut reader, EventMs(base), 1 << 16).unwrap(), agent);
+            prop_assert!(reader.at_end());
+        }
+    }
 }

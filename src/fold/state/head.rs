@@ -122,9 +122,7 @@ pub(super) fn read_head(mut reader: Reader<'_>) -> Result<Head, WireError> {
         }
     }
     let side = &mut head.side;
-    for number in
-        [&mut side.unknown_values, &mut side.expired, &mut side.refused, &mut head.closed_early]
-    {
+    for number in [&mut side.unknown_values, &mut side.expired, &mut side.refused, &mut head.closed_early] {
         *number = reader.unsigned()?;
     }
     for number in &mut head.overflow {
@@ -137,7 +135,11 @@ pub(super) fn read_head(mut reader: Reader<'_>) -> Result<Head, WireError> {
         *number = reader.unsigned()?;
     }
     let in_order = head.changes_seq <= head.seq && head.held <= head.seq;
-    if in_order && reader.at_end() { Ok(head) } else { Err(malformed("a head that ends here, its commits in order")) }
+    if in_order && reader.at_end() {
+        Ok(head)
+    } else {
+        Err(malformed("a head that ends here, its commits in order"))
+    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ mod names;
 mod part;
 pub mod restore;
 
-#[cfg(test)]
-mod restore_test;
-
 pub use log::{Position, StateLog};
 pub use restore::{RestoreError, Restored, restore};
 

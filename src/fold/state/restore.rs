@@ -25,7 +25,9 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RestoreError {
     /// There is no head.
-    #[error("the state has no head: begin anew by deleting the state topic and the committed offsets together")]
+    #[error(
+        "the state has no head: begin anew by deleting the state topic and the committed offsets together"
+    )]
     NoHead,
     /// Written by a program of another format.
     #[error(
@@ -61,7 +63,9 @@ pub enum RestoreError {
         committed: i64,
     },
     /// A record cannot be read.
-    #[error("state record `{key}` cannot be used ({reason}): restore the state topic, or delete it with the offsets")]
+    #[error(
+        "state record `{key}` cannot be used ({reason}): restore the state topic, or delete it with the offsets"
+    )]
     Damaged {
         /// Its key.
         key: String,
@@ -69,7 +73,9 @@ pub enum RestoreError {
         reason: String,
     },
     /// Records are missing, or of another time than the rest.
-    #[error("the state has {found} {what} and its head says {said}: restore the state topic, or delete it with the offsets")]
+    #[error(
+        "the state has {found} {what} and its head says {said}: restore the state topic, or delete it with the offsets"
+    )]
     Incomplete {
         /// Of what.
         what: &'static str,
@@ -111,9 +117,11 @@ pub fn restore<'a>(
         names.read(bytes).map_err(|error| damaged(format!("names/{block}"), error))?;
     }
     expect("admitted names", head.names, names.admitted.len())?;
-    let mut restoring = Restoring { fold: Fold::new(config), log: StateLog::default(), names: names.strings.len(), head };
+    let mut restoring =
+        Restoring { fold: Fold::new(config), log: StateLog::default(), names: names.strings.len(), head };
     let room = (config.max_names, config.max_tenants);
-    restoring.fold.places.names = Admission::resume(room, &config.configured_names, &names.strings, &names.admitted);
+    restoring.fold.places.names =
+        Admission::resume(room, &config.configured_names, &names.strings, &names.admitted);
     restoring.log.names = names.blocks();
     restoring.put_counts();
     restoring.read_blocks(found.fingerprints)?;
@@ -209,7 +217,8 @@ impl Restoring {
             let at = bucket as usize;
             as_of[at] = head.seq;
             self.log.bucket_parts[at] = head.parts;
-            self.read_entries(bytes, None).map_err(|error| damaged(format!("bucket/{bucket}/{part}"), error))?;
+            self.read_entries(bytes, None)
+                .map_err(|error| damaged(format!("bucket/{bucket}/{part}"), error))?;
         }
         Ok(as_of)
     }
@@ -220,7 +229,10 @@ impl Restoring {
         let mut order: Vec<(PartHead, (u64, u64), &[u8])> = Vec::with_capacity(parts.len());
         for ((place, bytes), head) in parts.into_iter().zip(heads) {
             if head.seq % RING != place.0 {
-                return Err(damaged(format!("changes/{}/{}", place.0, place.1), "it lies in the slot of another commit"));
+                return Err(damaged(
+                    format!("changes/{}/{}", place.0, place.1),
+                    "it lies in the slot of another commit",
+                ));
             }
             self.log.changes_parts[place.0 as usize] = head.parts;
             if self.is_in_ring(head.seq) {
@@ -251,19 +263,24 @@ impl Restoring {
                 return Err(damaged(key(), "parts of this or of the record before it are missing"));
             }
             if head.seq > self.head.seq {
-                return Err(damaged(key(), format!("of commit {} after the head's {}", head.seq, self.head.seq)));
+                return Err(damaged(
+                    key(),
+                    format!("of commit {} after the head's {}", head.seq, self.head.seq),
+                ));
             }
             heads.push(head);
         }
         match heads.last() {
-            Some(last) if last.part + 1 < last.parts => Err(damaged(kind.to_owned(), "the last parts are missing")),
+            Some(last) if last.part + 1 < last.parts => {
+                Err(damaged(kind.to_owned(), "the last parts are missing"))
+            }
             _ => Ok(heads),
         }
     }
 
     /// Whether a commit's changes still count: older ones are in every bucket that they touched.
     const fn is_in_ring(&self, seq: u64) -> bool {
-        seq + RING > self.head.seq
+        seq.saturating_add(RING) > self.head.seq
     }
 
     /// Each commit's changes name the changes before them, so a missing record shows.
@@ -348,7 +365,7 @@ fn wind_up(fold: &mut Fold) {
         if let Response::Awaiting { since, dims, in_level: true } = &contact.response {
             now.response_due(dims, key, *since);
         }
-        let life = Life { config: &**config, places: &mut *places, sink: &mut *sink, now: &mut *now, key, agent_key: 0 };
+        let life = Life { config, places: &mut *places, sink: &mut *sink, now: &mut *now, key, agent_key: 0 };
         contact.scheduled = life.due(contact);
         timers.push(contact.scheduled, Entity::Contact(key));
     }
