@@ -10,7 +10,7 @@ use crate::fold::config::DeadLetterContent;
 use crate::fold::partition::{Fold, Refusal};
 use crate::fold::state::{Position, StateLog, restore};
 use crate::measure::batch::BatchHead;
-use crate::time::{EventMs, WallMs};
+use crate::time::WallMs;
 use std::sync::Arc;
 
 /// Bytes of deltas, and of changed state, at which a commit is full.
@@ -88,18 +88,6 @@ impl FoldStage {
             FoldInput::Idle { wall } => self.fold.idle(wall),
             FoldInput::End { levels_stop, until } => self.fold.end(levels_stop, until),
         }
-    }
-
-    /// The partition's stream time.
-    #[must_use]
-    pub const fn stream_time(&self) -> Option<EventMs> {
-        self.fold.stream_time()
-    }
-
-    /// Contacts that are open: not over, not left.
-    #[must_use]
-    pub fn open_contacts(&self) -> usize {
-        self.fold.open_contacts()
     }
 
     /// Whether the commit should be taken now because its buffers are full.
@@ -273,11 +261,5 @@ mod tests {
         stage.step(FoldInput::Idle { wall: WallMs(1_000) });
         let marked = stage.commit(WallMs(1_000)).unwrap();
         assert_eq!((batches(&marked), marked.report.stream_time.map(|at| at.0)), (8, Some(1_000)));
-    }
-}
-
-impl std::fmt::Debug for FoldStage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FoldStage").field("head", &self.head).finish_non_exhaustive()
     }
 }

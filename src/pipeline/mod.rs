@@ -5,9 +5,11 @@
 //! Nothing here reads a clock or does IO.
 
 pub mod fold_stage;
-pub mod memory;
 pub mod merge_stage;
 pub mod stage;
+
+#[cfg(test)]
+mod fold_restore_test;
 
 pub use fold_stage::FoldStage;
 pub use merge_stage::MergeStage;
