@@ -58,6 +58,7 @@ pub struct Groups {
     bases: Vec<Base>,
     base_ids: HashMap<(Family, [Sym; Dimension::LEN]), BaseId>,
     tenant_set: Option<usize>,
+    coarse_sets: Vec<bool>,
     /// Groups that were joined to `__other__` because there are too many.
     pub overflow: u64,
 }
@@ -75,6 +76,11 @@ impl Groups {
             bases: Vec::new(),
             base_ids: HashMap::new(),
             tenant_set: config.sets.iter().position(|set| set.family == SetFamily::Both),
+            coarse_sets: config
+                .sets
+                .iter()
+                .map(|set| !set.has(Dimension::Queue) && !set.has(Dimension::Agent))
+                .collect(),
             overflow: 0,
         }
     }
@@ -138,6 +144,12 @@ impl Groups {
     #[must_use]
     pub fn is_finest_contact(&self, group: GroupId) -> bool {
         self.set(group).dimensions == [Dimension::Tenant, Dimension::Channel, Dimension::Queue]
+    }
+
+    /// Whether many groups of a batch fall into this one: its set tells neither queues nor agents apart.
+    #[must_use]
+    pub fn is_coarse(&self, group: GroupId) -> bool {
+        self.coarse_sets[self.rows[group as usize].set]
     }
 
     /// Whether the group is one agent's.

@@ -17,7 +17,7 @@ pub struct OpenPane {
     /// Whether its end + grace was passed: what is published now is final or corrected.
     pub closed: bool,
     /// Its cells by group.
-    pub cells: DenseMap<GroupId, Cell>,
+    pub cells: DenseMap<GroupId, Box<Cell>>,
 }
 
 /// The panes of one tumbling or calendar window.
@@ -56,7 +56,7 @@ impl Panes {
             return None;
         }
         let open = self.panes.entry((pane, calendar)).or_insert_with(|| OpenPane { closed, ..OpenPane::default() });
-        Some((open.cells.entry(group).or_default(), open.closed))
+        Some((&mut **open.cells.entry(group).or_default(), open.closed))
     }
 
     /// What a level was for a group in a pane, from its total over all time.

@@ -3,6 +3,7 @@
 //! Pure: it reads no clock; wall time comes with the publish tick (`publish.rs`). A batch counts once and in order; what
 //! fold accepted is never dropped here but for windows finalised by force, which is counted.
 
+use super::coarse::Coarse;
 use super::config::MergeConfig;
 use super::groups::{BaseId, GroupId, Groups};
 use super::live::LiveQueue;
@@ -10,6 +11,7 @@ use super::panes::Panes;
 use super::sliding::Sliding;
 use super::sources::{Sources, Verdict};
 use crate::ids::DenseMap;
+use crate::kpi::exposed::Series;
 use crate::measure::batch::{BatchReader, Family, NowLevels};
 use crate::measure::delta::Delta;
 use crate::measure::ids::Level;
@@ -30,6 +32,8 @@ pub struct GroupState {
     pub as_of: i64,
     /// When it was exposed first; until then + `announce_ms` at 0.
     pub born: Option<WallMs>,
+    /// The gauges of its windows as exposed last, and when.
+    pub windows_shown: (Vec<Series>, WallMs),
     /// Whether its exposition is due.
     pub exposure_due: bool,
     /// Whether it changed since its state record was written.
@@ -43,6 +47,7 @@ impl Default for GroupState {
             totals: Totals::default(),
             as_of: 0,
             born: None,
+            windows_shown: (Vec::new(), WallMs(i64::MIN / 2)),
             exposure_due: false,
             unsaved: false,
         }
@@ -90,8 +95,8 @@ pub struct Shard {
     /// Finals made by force, to be published.
     pub(super) forced: Vec<super::publish::Published>,
     pub(super) exposure_due: Vec<GroupId>,
-    /// Groups exposed at 0 for now.
-    pub(super) young: Vec<GroupId>,
+    /// Groups to expose again: shown at 0 for now, or with window gauges that are not due yet.
+    pub(super) expose_again: Vec<GroupId>,
     pub(super) queue_agents_due: bool,
     pub(super) counts: ShardCounts,
     /// Partials offset + 1 of the last batch.
@@ -100,6 +105,7 @@ pub struct Shard {
     pub(super) wall: WallMs,
     pub(super) saver: super::state::Saver,
     pub(super) paces: super::publish::Paces,
+    coarse: Coarse,
     slice_panes: SlicePanes,
 }
 
@@ -132,13 +138,14 @@ impl Shard {
             due: BTreeSet::new(),
             forced: Vec::new(),
             exposure_due: Vec::new(),
-            young: Vec::new(),
+            expose_again: Vec::new(),
             queue_agents_due: false,
             counts: ShardCounts::default(),
             revision: 0,
             wall: WallMs(0),
             saver: super::state::Saver::default(),
             paces: super::publish::Paces::default(),
+            coarse: Coarse::default(),
             slice_panes: SlicePanes::default(),
             groups,
             panes,
@@ -180,6 +187,7 @@ impl Shard {
                 self.add(offset, bases[place], slice, delta);
             }
         });
+        self.add_coarse(offset);
         self.counts.unknown_measures += unknown.map_err(unreadable)?;
         batch.now_levels(|place, levels| self.set_now(bases[place], at, levels)).map_err(unreadable)?;
         self.sources.advance(at, &head);
@@ -234,15 +242,27 @@ impl Shard {
     }
 
     fn add(&mut self, offset: i64, base: BaseId, slice: Slice, delta: &Delta) {
-        let row = self.groups.base_row(base);
-        let of_contact = row.family != Family::Agent;
-        for at in 0..row.targets.len() {
+        let of_contact = self.groups.base_row(base).family != Family::Agent;
+        let mut shared = None;
+        for at in 0..self.groups.base_row(base).targets.len() {
             let group = self.groups.base_row(base).targets[at];
-            self.add_to_group(offset, group, slice, delta, of_contact);
+            if self.groups.is_coarse(group) {
+                self.coarse.add(group, slice, delta);
+                continue;
+            }
+            let shared = shared.get_or_insert_with(|| Arc::new(delta.clone()));
+            self.add_to_group(offset, group, slice, shared, of_contact);
         }
     }
 
-    fn add_to_group(&mut self, offset: i64, group: GroupId, slice: Slice, delta: &Delta, of_contact: bool) {
+    /// Adds what the batch says of coarse groups: many of its deltas fall into one such group and slice.
+    fn add_coarse(&mut self, offset: i64) {
+        let mut coarse = std::mem::take(&mut self.coarse);
+        coarse.drain(|group, slice, delta| self.add_to_group(offset, group, slice, &Arc::new(delta), false));
+        self.coarse = coarse;
+    }
+
+    fn add_to_group(&mut self, offset: i64, group: GroupId, slice: Slice, delta: &Arc<Delta>, of_contact: bool) {
         let state = &mut self.states[group as usize];
         if offset >= state.as_of {
             delta.levels.iter().for_each(|change| state.levels[change.level.index()] += change.net);

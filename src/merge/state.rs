@@ -346,7 +346,7 @@ impl Shard {
         let calendar = self.groups.row(group).calendar;
         if let Some(panes) = self.panes.get_mut(place) {
             let cell = Cell { sums, as_of, finalised, saved: true, ..Cell::default() };
-            panes.panes.entry((pane, calendar)).or_default().cells.insert(group, cell);
+            panes.panes.entry((pane, calendar)).or_default().cells.insert(group, Box::new(cell));
         }
         Ok(())
     }
