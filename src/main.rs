@@ -1,1 +1,26 @@
-fn main(){}
+//! The command line and its exit codes: 0 done, 1 failed at run time, 64 bad usage or configuration.
+
+use clap::Parser;
+use intraday::app::{self, cli::Cli};
+use std::io::Write;
+use std::process::ExitCode;
+
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come as errors too; they go to standard output and are no failure.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match app::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "intraday: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}

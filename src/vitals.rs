@@ -11,11 +11,12 @@ pub mod table;
 pub mod web;
 
 pub use health::{Beat, Health, WorkerState};
+pub use prometheus::Registry;
 
 use crate::pipeline::{Commit, Effect, StageKind, StageReport};
 use crate::time::WallMs;
 use prometheus::core::Collector;
-use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
 use reports::{Origin, ReportCollector, Reports};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,15 +106,16 @@ impl Vitals {
         self.meters.reports.withdraw(&Origin::Merge(shard));
     }
 
-    /// Counts a try of `commit` that ended in `outcome` after `seconds`; its records count once it is
-    /// acknowledged.
-    pub fn commit(&self, commit: &Commit, outcome: CommitOutcome, seconds: f64) {
-        let stage = stage_name(commit.stage);
+    /// Counts a try to commit that ended in `outcome` after `seconds`.
+    pub fn commit(&self, stage: StageKind, outcome: CommitOutcome, seconds: f64) {
+        let stage = stage_name(stage);
         self.meters.commits.with_label_values(&[stage, outcome.name()]).inc();
         self.meters.commit_duration.with_label_values(&[stage]).observe(seconds);
-        if outcome == CommitOutcome::Committed {
-            self.count_effects(stage, &commit.effects);
-        }
+    }
+
+    /// Counts the effects of a commit that was acknowledged.
+    pub fn acknowledged(&self, commit: &Commit) {
+        self.count_effects(stage_name(commit.stage), &commit.effects);
     }
 
     /// Records between our position and the end of the partition.

@@ -2,6 +2,17 @@
 
 use crate::event::ALL_REASONS;
 
+/// Side counts of a partition: cumulative, none of them a result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SideCounts {
+    /// Enumeration values that became `other`.
+    pub unknown_values: u64,
+    /// Contacts whose end is missing.
+    pub expired: u64,
+    /// Events that would have opened a contact or an agent beyond the maximum.
+    pub refused: u64,
+}
+
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordResult {

@@ -52,10 +52,19 @@ impl FingerprintSet {
     }
 }
 
+/// A generation of the memory: its number over the partition's life, and the stream time at which it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GenerationId {
+    /// Grows by 1 with each generation.
+    pub serial: u64,
+    /// Stream time of its first fingerprint.
+    pub began: EventMs,
+}
+
 #[derive(Clone, Debug)]
 struct Generation {
+    id: GenerationId,
     span: i64,
-    began: EventMs,
     seen: FingerprintSet,
 }
 
@@ -101,11 +110,9 @@ impl Dedup {
         };
         if open_new {
             let span = self.generations.back().map_or(span, |newest| newest.span.max(span));
-            self.generations.push_back(Generation {
-                span,
-                began: stream_time,
-                seen: FingerprintSet::default(),
-            });
+            let serial = self.newest().map_or(1, |newest| newest.serial + 1);
+            let id = GenerationId { serial, began: stream_time };
+            self.generations.push_back(Generation { id, span, seen: FingerprintSet::default() });
             let oldest_kept = span - GENERATIONS as i64;
             while self.generations.len() > GENERATIONS
                 || self.generations.front().is_some_and(|oldest| oldest.span <= oldest_kept)
@@ -133,34 +140,36 @@ impl Dedup {
     /// How far back ids are remembered now, milliseconds of event time.
     #[must_use]
     pub fn horizon_ms(&self, stream_time: EventMs) -> Millis {
-        self.generations.front().map_or(0, |oldest| stream_time.since(oldest.began))
+        self.generations.front().map_or(0, |oldest| stream_time.since(oldest.id.began))
     }
 
-    /// The newest generation: (its place in time, how many ids it holds). State records are cut along it.
+    /// The newest generation. State records are cut along it.
     #[must_use]
-    pub fn newest(&self) -> Option<(i64, EventMs)> {
-        self.generations.back().map(|generation| (generation.span, generation.began))
+    pub fn newest(&self) -> Option<GenerationId> {
+        self.generations.back().map(|generation| generation.id)
     }
 
-    /// The oldest generation still remembered: (its place in time, when it began).
-    #[must_use]
-    pub fn oldest(&self) -> Option<(i64, EventMs)> {
-        self.generations.front().map(|generation| (generation.span, generation.began))
+    /// The generations remembered, oldest first.
+    pub fn generations(&self) -> impl Iterator<Item = GenerationId> {
+        self.generations.iter().map(|generation| generation.id)
     }
 
-    /// Puts fingerprints back, as they were remembered: generations in the order of their making.
-    pub fn restore(&mut self, span: i64, began: EventMs, fingerprints: impl Iterator<Item = u64>) {
-        let known = self.generations.back().is_some_and(|newest| (newest.span, newest.began) == (span, began));
-        if !known {
-            self.generations.push_back(Generation { span, began, seen: FingerprintSet::default() });
+    /// Puts a generation back, empty; generations come in the order of their making.
+    pub fn restore(&mut self, id: GenerationId) {
+        let span = id.began.0.div_euclid(self.span_ms);
+        self.generations.push_back(Generation { id, span, seen: FingerprintSet::default() });
+    }
+
+    /// Puts a fingerprint back into its generation. Whether that is remembered and did not have it.
+    pub fn remember(&mut self, serial: u64, fingerprint: u64) -> bool {
+        let found = self.generations.iter_mut().find(|generation| generation.id.serial == serial);
+        let Some(generation) = found else { return false };
+        let fingerprint = non_zero(fingerprint);
+        let new = !generation.seen.contains(fingerprint);
+        if new {
+            generation.seen.insert(fingerprint);
         }
-        if let Some(newest) = self.generations.back_mut() {
-            for fingerprint in fingerprints {
-                if !newest.seen.contains(non_zero(fingerprint)) {
-                    newest.seen.insert(non_zero(fingerprint));
-                }
-            }
-        }
+        new
     }
 }
 
@@ -200,9 +209,12 @@ mod tests {
     fn what_is_restored_is_remembered_alike() {
         let mut dedup = Dedup::new(600_000, 1_000);
         (1..500).for_each(|id| dedup.insert(id, EventMs(1_000)));
-        let (span, began) = dedup.newest().unwrap();
+        let newest = dedup.newest().unwrap();
         let mut restored = Dedup::new(600_000, 1_000);
-        restored.restore(span, began, 1..500);
+        restored.restore(newest);
+        (1..500).for_each(|id| assert!(restored.remember(newest.serial, id)));
+        assert!(!restored.remember(newest.serial, 7));
+        assert!(!restored.remember(newest.serial + 1, 777));
         assert_eq!((restored.len(), restored.newest()), (dedup.len(), dedup.newest()));
     }
 }

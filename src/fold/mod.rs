@@ -1,6 +1,7 @@
 #![doc = include_str!("rulings.md")]
 pub mod agent;
 pub mod clock;
+pub mod commit;
 pub mod config;
 pub mod conservation;
 pub mod contact;
@@ -10,6 +11,8 @@ pub mod names;
 pub mod now;
 pub mod partition;
 pub mod place;
+mod report;
 pub mod sink;
+pub mod state;
 pub mod timers;
 pub use config::FoldConfig;

@@ -5,7 +5,7 @@
 
 use crate::ids::{Names, Sym};
 use crate::kpi::groups::Dimension;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The names admitted in one input partition.
 #[derive(Clone, Debug)]
@@ -29,7 +29,11 @@ struct TenantNames {
 impl Admission {
     /// An admission with the given maxima and the names that are always admitted.
     #[must_use]
-    pub fn new(max_names: usize, max_tenants: usize, configured: &[(String, Dimension, String)]) -> Admission {
+    pub fn new(
+        max_names: usize,
+        max_tenants: usize,
+        configured: &[(String, Dimension, String)],
+    ) -> Admission {
         let mut admission = Admission {
             strings: Names::default(),
             tenants: HashMap::new(),
@@ -102,21 +106,44 @@ impl Admission {
         &self.admitted
     }
 
-    /// Admits again what a state record says was admitted, whatever the maxima are now.
-    pub fn restore(&mut self, tenant: &str, dimension: Dimension, name: &str) {
-        let tenant = match self.tenants.get(tenant) {
-            Some(sym) => *sym,
-            None if tenant == crate::ids::OTHER_NAME => Sym::OTHER,
-            None => self.admit_tenant(tenant),
-        };
-        if dimension == Dimension::Tenant {
-            return;
+    /// An admission as a state record kept it: `strings` by id (the two fixed ones included) and what was admitted, in
+    /// order. Ids stay what they were, whatever is configured now; names newly configured come after them.
+    #[must_use]
+    pub fn resume(
+        (max_names, max_tenants): (usize, usize),
+        configured: &[(String, Dimension, String)],
+        strings: &[&str],
+        admitted: &[(Sym, Dimension, Sym)],
+    ) -> Admission {
+        let mut admission = Admission::new(max_names, max_tenants, &[]);
+        for string in strings {
+            admission.strings.intern(string);
         }
-        let table = self.tables.entry(tenant).or_default();
-        if !table.by_dimension[dimension.index()].contains_key(name) {
-            table.learned[dimension.index()] += 1;
-            self.admit_name(tenant, dimension, name);
+        for (tenant, dimension, name) in admitted {
+            let text: Box<str> = admission.strings.name(*name).into();
+            if *dimension == Dimension::Tenant {
+                admission.tenants.insert(text, *name);
+            } else {
+                let table = admission.tables.entry(*tenant).or_default();
+                table.by_dimension[dimension.index()].insert(text, *name);
+                table.learned[dimension.index()] += 1;
+            }
         }
+        admission.admitted = admitted.to_vec();
+        let mut seen = HashSet::new();
+        for (tenant, dimension, name) in configured {
+            let tenant = admission.admit_tenant(tenant);
+            if *dimension == Dimension::Tenant || !seen.insert((tenant, *dimension, name)) {
+                continue;
+            }
+            let table = admission.tables.entry(tenant).or_default();
+            if table.by_dimension[dimension.index()].contains_key(name.as_str()) {
+                table.learned[dimension.index()] -= 1;
+            } else {
+                admission.admit_name(tenant, *dimension, name);
+            }
+        }
+        admission
     }
 
     fn admit_tenant(&mut self, name: &str) -> Sym {
@@ -159,5 +186,30 @@ mod tests {
         assert_eq!(names.overflow[Dimension::Tenant.index()], 1);
         let team = names.name(acme, Dimension::Team, "b");
         assert_eq!(names.text(team), "b");
+    }
+    #[test]
+    fn names_resumed_keep_their_ids_and_their_room_also_under_another_configuration() {
+        let configured = [("acme".to_owned(), Dimension::Queue, "vip".to_owned())];
+        let mut names = Admission::new(2, 9, &configured);
+        let acme = names.tenant("acme");
+        let (a, b) = (names.name(acme, Dimension::Queue, "a"), names.name(acme, Dimension::Team, "a"));
+        let vip = names.name(acme, Dimension::Queue, "vip");
+        let strings: Vec<&str> = (0..5).map(|id| names.text(Sym(id))).collect();
+        let mut same = Admission::resume((2, 9), &configured, &strings, names.admitted());
+        assert_eq!(same.admitted(), names.admitted());
+        let found = [
+            same.tenant("acme"),
+            same.name(acme, Dimension::Queue, "a"),
+            same.name(acme, Dimension::Team, "a"),
+            same.name(acme, Dimension::Queue, "vip"),
+        ];
+        assert_eq!(found, [acme, a, b, vip]);
+        assert_ne!(same.name(acme, Dimension::Queue, "c"), Sym::OTHER);
+        assert_eq!(same.name(acme, Dimension::Queue, "d"), Sym::OTHER);
+        let other = [("acme".to_owned(), Dimension::Queue, "new".to_owned())];
+        let mut other = Admission::resume((2, 9), &other, &strings, names.admitted());
+        assert_eq!(other.name(acme, Dimension::Queue, "a"), a);
+        assert_eq!(other.text(other.admitted()[names.len()].2), "new");
+        assert_eq!(other.name(acme, Dimension::Queue, "c"), Sym::OTHER);
     }
 }

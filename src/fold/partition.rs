@@ -6,31 +6,21 @@
 use super::agent::{Agent, AgentLife};
 use super::clock::{Lateness, PartitionClock};
 use super::config::FoldConfig;
-use super::conservation::{Conservation, RecordResult};
+use super::conservation::{Conservation, RecordResult, SideCounts};
 use super::contact::Contact;
 use super::dedup::Dedup;
 use super::life::{Fired, Fit, Life, opens};
 use super::now::NowTable;
 use super::place::Places;
 use super::sink::Sink;
+use super::state::buckets::Buckets;
+use super::state::fingerprints::FingerprintLog;
 use super::timers::{Entity, Timers};
 use crate::event::{Event, Kind, Limits, Reject, decode};
-use crate::ids::DenseMap;
 use crate::time::{EventMs, WallMs};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use std::sync::Arc;
-
-/// Side counts of a partition: cumulative, none of them a result.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SideCounts {
-    /// Enumeration values that became `other`.
-    pub unknown_values: u64,
-    /// Contacts whose end is missing.
-    pub expired: u64,
-    /// Events that would have opened a contact or an agent beyond the maximum.
-    pub refused: u64,
-}
 
 /// A record that goes to the dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +39,8 @@ pub struct Fold {
     pub(super) clock: PartitionClock,
     pub(super) dedup: Dedup,
     pub(super) places: Places,
-    pub(super) contacts: DenseMap<u64, Contact>,
-    pub(super) agents: DenseMap<u64, Agent>,
+    pub(super) contacts: Buckets<Contact>,
+    pub(super) agents: Buckets<Agent>,
     pub(super) timers: Timers,
     pub(super) sink: Sink,
     pub(super) now: NowTable,
@@ -59,7 +49,7 @@ pub struct Fold {
     /// Entities changed since the last commit, in the order of their first change.
     pub(super) changed: Vec<Entity>,
     /// Fingerprints remembered since the last commit.
-    pub(super) fingerprints: Vec<u64>,
+    pub(super) fingerprints: FingerprintLog,
     limits: Limits,
 }
 
@@ -71,15 +61,15 @@ impl Fold {
             clock: PartitionClock::default(),
             dedup: Dedup::new(config.dedup_horizon_ms, config.max_ids),
             places: Places::new(config),
-            contacts: DenseMap::default(),
-            agents: DenseMap::default(),
+            contacts: Buckets::default(),
+            agents: Buckets::default(),
             timers: Timers::default(),
             sink: Sink::default(),
             now: NowTable::default(),
             conservation: Conservation::default(),
             side: SideCounts::default(),
             changed: Vec::new(),
-            fingerprints: Vec::new(),
+            fingerprints: FingerprintLog::default(),
             limits: Limits { max_record_bytes: config.max_record_bytes },
             config: Arc::clone(config),
         }
@@ -144,6 +134,12 @@ impl Fold {
         &self.conservation
     }
 
+    /// Whether the last thing that moved its time was a mark of idleness.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.clock.idle
+    }
+
     fn set_floor(&mut self) {
         self.sink.floor = self.clock.floor(self.config.out_of_orderness_ms, self.config.allowed_lateness_ms);
     }
@@ -159,7 +155,7 @@ impl Fold {
         let lateness = self.clock.lateness(event.time, disorder_ms, lateness_ms);
         self.clock.accept(event.time);
         self.dedup.insert(fingerprint, self.clock.stream_time.unwrap_or(event.time));
-        self.fingerprints.push(fingerprint);
+        self.fingerprints.push(self.dedup.newest(), fingerprint);
         self.fire_timers();
         if event.kind == Kind::Unknown {
             return (RecordResult::UnknownType, String::new());
@@ -203,7 +199,7 @@ impl Fold {
             key,
             agent_key,
         };
-        let contact = match self.contacts.get_mut(&key) {
+        let contact = match self.contacts.get_mut(key) {
             Some(contact) if begins_anew(contact, event) => {
                 let fresh = life.open(event);
                 *contact = Contact { changed: contact.changed, ..fresh };
@@ -217,7 +213,7 @@ impl Fold {
             }
             None => {
                 let opened = life.open(event);
-                self.contacts.entry(key).or_insert(opened)
+                self.contacts.put(key, opened)
             }
         };
         let fit = life.apply(contact, event);
@@ -238,15 +234,15 @@ impl Fold {
 
     fn agent_event(&mut self, event: &Event<'_>) -> Fit {
         let key = self.hash(&event.tenant, &event.agent_id);
-        if !self.agents.contains_key(&key) {
+        if !self.agents.contains(key) {
             if self.agents.len() >= self.config.max_agents {
                 self.side.refused += 1;
                 return Fit::UnknownContact;
             }
             let dims = self.places.tenant_dims(event);
-            self.agents.insert(key, Agent::new(dims, event.time));
+            self.agents.put(key, Agent::new(dims, event.time));
         }
-        let Some(agent) = self.agents.get_mut(&key) else { return Fit::UnknownContact };
+        let Some(agent) = self.agents.get_mut(key) else { return Fit::UnknownContact };
         let mut life = AgentLife { places: &mut self.places, sink: &mut self.sink };
         let fit = life.apply(agent, event);
         if fit == Fit::Folded {
@@ -275,7 +271,7 @@ impl Fold {
     }
 
     fn fire_contact(&mut self, key: u64, due: EventMs) {
-        let Some(contact) = self.contacts.get_mut(&key).filter(|contact| contact.scheduled == due) else {
+        let Some(contact) = self.contacts.get_mut(key).filter(|contact| contact.scheduled == due) else {
             return;
         };
         let mut life = Life {
@@ -297,13 +293,13 @@ impl Fold {
             }
             fired => {
                 self.side.expired += u64::from(fired == Fired::Expired);
-                self.contacts.remove(&key);
+                self.contacts.remove(key);
             }
         }
     }
 
     fn fire_agent(&mut self, key: u64, due: EventMs) {
-        let Some(agent) = self.agents.get_mut(&key).filter(|agent| agent.scheduled == due) else { return };
+        let Some(agent) = self.agents.get_mut(key).filter(|agent| agent.scheduled == due) else { return };
         let truly_due = agent.due(&self.config);
         if truly_due > due {
             // Signs came since the timer was set: it stands for the later moment now.
@@ -316,7 +312,7 @@ impl Fold {
             self.changed.push(Entity::Agent(key));
         }
         if agent.state == crate::event::AgentState::Offline {
-            self.agents.remove(&key);
+            self.agents.remove(key);
             return;
         }
         AgentLife { places: &mut self.places, sink: &mut self.sink }.go_offline(agent, due);
@@ -326,10 +322,8 @@ impl Fold {
 
     /// What is open leaves its levels at `at`; agents go offline.
     fn stop_levels(&mut self, at: EventMs) {
-        let mut keys: Vec<u64> = self.contacts.keys().copied().collect();
-        keys.sort_unstable();
-        for key in keys {
-            let Some(contact) = self.contacts.get_mut(&key) else { continue };
+        for key in self.contacts.keys_in_order() {
+            let Some(contact) = self.contacts.get_mut(key) else { continue };
             let mut life = Life {
                 config: &self.config,
                 places: &mut self.places,
@@ -340,10 +334,8 @@ impl Fold {
             };
             life.leave_levels(contact, at);
         }
-        let mut keys: Vec<u64> = self.agents.keys().copied().collect();
-        keys.sort_unstable();
-        for key in keys {
-            if let Some(agent) = self.agents.get_mut(&key) {
+        for key in self.agents.keys_in_order() {
+            if let Some(agent) = self.agents.get_mut(key) {
                 AgentLife { places: &mut self.places, sink: &mut self.sink }.go_offline(agent, at);
             }
         }

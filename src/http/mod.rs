@@ -15,6 +15,6 @@ pub mod server;
 pub mod socket;
 pub mod stream;
 
-pub use board::{Board, BoardLimits};
+pub use board::{Board, BoardLimits, Filter};
 pub use exposition::Exposition;
 pub use server::{HttpLimits, HttpParts, HttpState, serve};

@@ -4,6 +4,9 @@ use super::rules::Scope;
 use crate::event::Channel;
 use crate::time::{DAY_MS, EventMs};
 
+/// Where a target is looked for: tenant, channel and queue of a group; none or empty where it has none.
+pub type Place<'a> = (&'a str, Option<Channel>, &'a str);
+
 /// What a value is held to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
@@ -142,7 +145,7 @@ impl Targets {
 
     /// The target of a KPI at a place and moment: the most specific, among equals the later written.
     #[must_use]
-    pub fn find(&self, kpi: &str, place: (&str, Option<Channel>, &str), at: EventMs) -> Option<&Target> {
+    pub fn find(&self, kpi: &str, place: Place<'_>, at: EventMs) -> Option<&Target> {
         let (tenant, channel, queue) = place;
         self.targets
             .iter()

@@ -9,4 +9,5 @@ pub mod delta;
 pub mod distribution;
 pub mod ids;
 pub mod store;
+pub mod totals;
 pub mod wire;

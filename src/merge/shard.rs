@@ -90,6 +90,9 @@ pub struct Shard {
     /// Finals made by force, to be published.
     pub(super) forced: Vec<super::publish::Published>,
     pub(super) exposure_due: Vec<GroupId>,
+    /// Groups exposed at 0 for now.
+    pub(super) young: Vec<GroupId>,
+    pub(super) queue_agents_due: bool,
     pub(super) counts: ShardCounts,
     /// Partials offset + 1 of the last batch.
     pub(super) revision: i64,
@@ -129,6 +132,8 @@ impl Shard {
             due: BTreeSet::new(),
             forced: Vec::new(),
             exposure_due: Vec::new(),
+            young: Vec::new(),
+            queue_agents_due: false,
             counts: ShardCounts::default(),
             revision: 0,
             wall: WallMs(0),
@@ -315,7 +320,7 @@ impl Shard {
         let key = (values[0].to_owned(), values[2].to_owned());
         let counts = self.queue_agents.entry(key).or_insert([0; Level::LEN]);
         delta.levels.iter().for_each(|change| counts[change.level.index()] += change.net);
-        self.saver.queue_agents_changed = true;
+        self.queue_agents_due = true;
     }
 
     fn set_now(&mut self, base: BaseId, source: usize, levels: NowLevels) {

@@ -34,8 +34,6 @@ enum Entity {
 /// What is to be written of a shard's state.
 #[derive(Debug, Default)]
 pub struct Saver {
-    /// Whether agents by queue changed; they stand in the head.
-    pub queue_agents_changed: bool,
     tombstones: Vec<Vec<u8>>,
     pending: VecDeque<Entity>,
     head: Option<(i64, Vec<u8>)>,

@@ -4,7 +4,7 @@
 //! differs. Batches get partials offsets of their own, one sequence a shard.
 
 use super::{
-    Commit, DeadLetter, Effect, FoldInput, FoldStage, KpiRecord, MergeInput, MergeStage, Record, Stop,
+    Commit, DeadLetter, Effect, FoldInput, FoldStage, KpiRecord, MergeInput, MergeStage, Record, StageReport, Stop,
 };
 use crate::fold::FoldConfig;
 use crate::merge::MergeConfig;
@@ -27,6 +27,7 @@ pub struct Memory {
     folds: Vec<FoldStage>,
     merges: Vec<MergeStage>,
     offsets: Vec<i64>,
+    reports: Vec<StageReport>,
     merge_config: Arc<MergeConfig>,
 }
 
@@ -40,8 +41,9 @@ impl Memory {
             folds: (0..partitions)
                 .map(|partition| FoldStage::new(Arc::clone(fold), topic, partition, 0))
                 .collect(),
-            merges: (0..fold.shards).map(|shard| MergeStage::new(&merge, shard, 0)).collect(),
+            merges: (0..fold.shards).map(|shard| MergeStage::new(Arc::clone(&merge), shard, 0)).collect(),
             offsets: vec![0; fold.shards as usize],
+            reports: vec![StageReport::default(); partitions as usize],
             merge_config: merge,
         }
     }
@@ -106,8 +108,15 @@ impl Memory {
         &self.folds
     }
 
+    /// What each fold stage said of itself with its last commit.
+    #[must_use]
+    pub fn reports(&self) -> &[StageReport] {
+        &self.reports
+    }
+
     fn deliver(&mut self, commit: Commit, out: &mut impl FnMut(Output)) -> Result<(), Stop> {
         let partition = commit.partition;
+        self.reports[partition as usize] = commit.report;
         for effect in commit.effects {
             match effect {
                 Effect::Batch { shard, bytes } => {

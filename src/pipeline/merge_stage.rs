@@ -11,29 +11,31 @@ pub struct MergeStage {
     state: Shard,
     committed: i64,
     next: i64,
+    silent_until: i64,
     publication: Option<Publication>,
 }
 
 impl MergeStage {
     /// A stage without state, at `start_offset` of its partials partition.
     #[must_use]
-    pub fn new(config: &Arc<MergeConfig>, shard: u32, start_offset: i64) -> MergeStage {
+    pub fn new(config: Arc<MergeConfig>, shard: u32, start_offset: i64) -> MergeStage {
         MergeStage {
             shard,
-            state: Shard::new(config),
+            state: Shard::new(&config),
             committed: start_offset,
             next: start_offset,
+            silent_until: start_offset,
             publication: None,
         }
     }
 
     /// A stage from its state records (last value per key): still to be fed the partials from
-    /// [`MergeStage::replay_from`] up to `offset` by [`MergeStage::replay`].
+    /// [`MergeStage::replay_from`] up to `offset`, which it takes in silence: their outputs went out before.
     ///
     /// # Errors
     /// The records do not fit together or are of another layout; the text says what to do.
     pub fn restore<'r>(
-        config: &Arc<MergeConfig>,
+        config: Arc<MergeConfig>,
         shard: u32,
         offset: i64,
         records: impl Iterator<Item = (&'r [u8], &'r [u8])>,
@@ -56,17 +58,6 @@ impl MergeStage {
         self.next
     }
 
-    /// Takes a batch again whose outputs went out before the restart.
-    ///
-    /// # Errors
-    /// As [`MergeStage::step`].
-    pub fn replay(&mut self, offset: i64, bytes: &[u8]) -> Result<(), Stop> {
-        self.state.batch(offset, bytes).map_err(Stop)?;
-        self.state.publish_nothing();
-        self.next = offset + 1;
-        Ok(())
-    }
-
     /// The partials offset below which nothing is needed any more for a restore, once the last commit taken is acknowledged.
     #[must_use]
     pub const fn needed_from(&self) -> i64 {
@@ -82,6 +73,9 @@ impl MergeStage {
             MergeInput::Batch { offset, bytes } => {
                 self.state.batch(offset, bytes).map_err(Stop)?;
                 self.next = offset + 1;
+                if offset < self.silent_until {
+                    self.state.publish_nothing();
+                }
             }
             MergeInput::Publish { wall } => {
                 let mut made = self.state.publish(wall);

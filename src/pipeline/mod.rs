@@ -4,9 +4,14 @@
 //! value: effects and the offset that they bring the stage to; the shell performs it, whole or not at all.
 //! Nothing here reads a clock or does IO.
 
+pub mod fold_stage;
+pub mod memory;
+pub mod merge_stage;
 pub mod stage;
 
-pub use stage::{FoldStage, MergeStage};
+pub use fold_stage::FoldStage;
+pub use merge_stage::MergeStage;
+pub use stage::Stop;
 
 use crate::kpi::exposed::Exposed;
 use crate::time::{EventMs, WallMs};

@@ -1,0 +1,123 @@
+//! What workers tell, handed on to metrics, exposition and probes.
+
+use super::serve::Front;
+use crate::http::Exposition;
+use crate::kafka::Observer;
+use crate::kpi::exposed::Exposed;
+use crate::pipeline::{Commit, StageKind, StageReport};
+use crate::time::EventMs;
+use crate::vitals::{Beat, CommitOutcome, Health, Vitals};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Listens to the workers.
+pub struct Watch {
+    vitals: Vitals,
+    exposition: Exposition,
+    health: Health,
+    beats: Mutex<BTreeMap<String, Beat>>,
+    times: Mutex<Times>,
+}
+
+/// How far the stages have got: what the demo's feeder goes by.
+#[derive(Clone, Debug, Default)]
+pub struct Times {
+    /// Stream time by input partition.
+    pub folded: BTreeMap<u32, EventMs>,
+    /// Least watermark by shard.
+    pub merged: BTreeMap<u32, EventMs>,
+    /// Records judged by input partition: (all of them, those that went wrong).
+    pub records: BTreeMap<u32, (u64, u64)>,
+}
+
+impl Watch {
+    /// Hands on to `front`.
+    pub fn new(front: &Front) -> Watch {
+        Watch {
+            vitals: front.vitals.clone(),
+            exposition: front.exposition.clone(),
+            health: front.health.clone(),
+            beats: Mutex::default(),
+            times: Mutex::default(),
+        }
+    }
+
+    /// How far the stages have got.
+    pub fn times(&self) -> Times {
+        lock(&self.times).clone()
+    }
+}
+
+impl Observer for Watch {
+    fn fold_report(&self, topic: &str, partition: u32, report: &StageReport) {
+        self.vitals.fold_report(topic, partition, report);
+        let mut times = lock(&self.times);
+        if let Some(stream_time) = report.stream_time {
+            times.folded.insert(partition, stream_time);
+        }
+        let all = report.results.iter().map(|row| row.2).sum();
+        let fine = |row: &&(&str, &str, u64)| matches!(row.0, "folded" | "duplicate");
+        let right: u64 = report.results.iter().filter(fine).map(|row| row.2).sum();
+        times.records.insert(partition, (all, all - right));
+    }
+
+    fn merge_report(&self, shard: u32, report: &StageReport) {
+        self.vitals.merge_report(shard, report);
+        if let Some(watermark) = report.watermark {
+            lock(&self.times).merged.insert(shard, watermark);
+        }
+    }
+
+    fn exposed(&self, shard: u32, exposed: Vec<Exposed>) {
+        self.exposition.apply(shard, exposed);
+    }
+
+    fn withdraw_fold(&self, topic: &str, partition: u32) {
+        self.vitals.withdraw_fold(topic, partition);
+    }
+
+    fn withdraw_merge(&self, shard: u32) {
+        self.vitals.withdraw_merge(shard);
+        self.exposition.withdraw(shard);
+    }
+
+    fn commit(&self, stage: StageKind, ok: bool, took: Duration, _records: usize) {
+        let outcome = if ok { CommitOutcome::Committed } else { CommitOutcome::Aborted };
+        self.vitals.commit(stage, outcome, took.as_secs_f64());
+    }
+
+    fn acknowledged(&self, commit: &Commit) {
+        self.vitals.acknowledged(commit);
+    }
+
+    fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
+        self.vitals.restored(stage, took.as_secs_f64());
+        let took_ms = took.as_millis();
+        tracing::info!(topic, partition, offset, took_ms, "restored");
+    }
+
+    fn lag(&self, topic: &str, partition: u32, records: i64) {
+        self.vitals.lag(topic, partition, records);
+    }
+
+    fn client_error(&self, text: &str) {
+        self.vitals.client_error("client");
+        tracing::warn!(error = text, "the Kafka client reported an error");
+    }
+
+    fn beat(&self, worker: &str, ready: bool, reason: &str) {
+        let mut beats = lock(&self.beats);
+        let beat = match beats.get(worker) {
+            Some(beat) => beat,
+            None => beats.entry(worker.to_owned()).or_insert_with(|| self.health.worker(worker)),
+        };
+        beat.beat();
+        beat.ready(ready);
+        beat.reason(reason);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

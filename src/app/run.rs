@@ -1,0 +1,82 @@
+//! `run`: the service, from settings to its end.
+
+use super::Failure;
+use super::observe::Watch;
+use super::serve::Front;
+use crate::kafka::{GroupProtocol, KafkaConfig, Mode, Service, Stages, StartFrom, topics};
+use crate::settings::{self, Settings};
+use crate::shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the last commit and the leaving may take.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs the service until a signal or a failure.
+pub fn run(settings: &Settings) -> Result<(), Failure> {
+    crate::telemetry::start();
+    let kafka = Arc::new(kafka_config(settings));
+    let inputs = topics::check(&kafka).map_err(|error| Failure::Run(error.to_string()))?;
+    let front = Front::open(settings, settings.http.listen)?;
+    tracing::info!(address = %front.address(), id = %kafka.id, instance = %kafka.instance, "serving");
+    let stages = Stages {
+        fold: Arc::new(settings.fold_config()),
+        merge: Arc::new(settings.merge_config(inputs.clone())),
+        inputs,
+    };
+    let watch = Arc::new(Watch::new(&front));
+    let service = Service::start(kafka, stages, watch, front.board_feed())
+        .map_err(|error| Failure::Run(error.to_string()))?;
+    let service = Arc::new(service);
+    let failure = front.until_signal_or(&service);
+    let stopped = service.stop(STOP_PATIENCE);
+    front.close();
+    if let Err(error) = stopped {
+        tracing::error!(%error, "not everything ended in time");
+        shutdown::exit_now(failure.is_some());
+    }
+    match failure {
+        Some(error) => Err(Failure::Run(error)),
+        None => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+    }
+}
+
+/// The Kafka side of the settings.
+pub fn kafka_config(settings: &Settings) -> KafkaConfig {
+    let millis = |ms: i64| Duration::from_millis(ms.unsigned_abs());
+    let host = settings::host_name(std::env::var("HOSTNAME").ok());
+    KafkaConfig {
+        id: settings.service.id.clone(),
+        instance: settings.instance(&host),
+        brokers: settings.kafka.brokers.join(","),
+        input_topics: settings.kafka.input_topics.clone(),
+        client: settings.kafka.client_properties(),
+        mode: match settings.service.mode {
+            settings::Mode::ExactlyOnce => Mode::ExactlyOnce,
+            settings::Mode::None => Mode::None,
+        },
+        start_from: match settings.service.start_from {
+            settings::StartFrom::Earliest => StartFrom::Earliest,
+            settings::StartFrom::Latest => StartFrom::Latest,
+            settings::StartFrom::Ago { ago_ms } => StartFrom::AgoMs(ago_ms),
+        },
+        shards: settings.kafka.shards,
+        fold_workers: settings.kafka.fold_workers as u32,
+        merge_workers: settings.kafka.merge_workers as u32,
+        commit_interval: millis(settings.time.commit_interval_ms),
+        publish_interval: millis(settings.time.publish_interval_ms),
+        session_timeout: millis(settings.kafka.session_timeout_ms),
+        transaction_timeout: millis(settings.kafka.transaction_timeout_ms),
+        idle_after: millis(settings.time.idle_after_ms),
+        max_ahead_ms: settings.time.max_ahead_ms,
+        group_protocol: match settings.kafka.group_protocol {
+            settings::GroupProtocol::Classic => GroupProtocol::Classic,
+            settings::GroupProtocol::Consumer => GroupProtocol::Consumer,
+        },
+        replication: (settings.kafka.replication_factor > 0).then_some(settings.kafka.replication_factor),
+        ..KafkaConfig::default()
+    }
+}

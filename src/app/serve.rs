@@ -1,0 +1,126 @@
+//! The front of the service: metrics, API, probes and page on one address, with what feeds them.
+
+use super::{Failure, wall_now};
+use crate::http::{Board, BoardLimits, Exposition, HttpLimits, HttpParts, HttpState, serve};
+use crate::kafka::Service;
+use crate::kpi::families::FAMILIES;
+use crate::kpi::print::catalog_json;
+use crate::settings::Settings;
+use crate::shutdown;
+use crate::vitals::{Build, Health, Registry, Vitals};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+/// A worker without a commit for this long is left out of scrapes.
+const SILENT_AFTER: Duration = Duration::from_secs(10);
+
+/// The running front.
+pub struct Front {
+    runtime: Runtime,
+    address: SocketAddr,
+    /// The newest records.
+    pub board: Board,
+    /// The series of the groups that this copy owns.
+    pub exposition: Exposition,
+    /// The service's own metrics.
+    pub vitals: Vitals,
+    /// Signs of life of the workers.
+    pub health: Health,
+    stop: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Front {
+    /// Binds the address and begins to serve.
+    pub fn open(settings: &Settings, listen: SocketAddr) -> Result<Front, Failure> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| Failure::Run(format!("{what}: {error}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("front")
+            .enable_all()
+            .build()
+            .map_err(|error| failed("start the runtime", &error))?;
+        let listener = runtime
+            .block_on(TcpListener::bind(listen))
+            .map_err(|error| failed(&format!("listen on {listen}; set http.listen to a free address"), &error))?;
+        let address = listener.local_addr().map_err(|error| failed("listen", &error))?;
+        let registry = Registry::new();
+        let build = Build {
+            version: env!("CARGO_PKG_VERSION"),
+            revision: option_env!("INTRADAY_REVISION").unwrap_or("unknown"),
+            rustc: option_env!("INTRADAY_RUSTC").unwrap_or("unknown"),
+        };
+        let vitals = Vitals::new(&registry, build, wall_now()).map_err(|error| failed("register metrics", &error))?;
+        let (board, health) = (Board::new(BoardLimits::default(), vitals.clone()), Health::default());
+        let exposition = Exposition::new(FAMILIES, SILENT_AFTER);
+        let state = HttpState::new(HttpParts {
+            exposition: exposition.clone(),
+            registry,
+            vitals: vitals.clone(),
+            health: health.clone(),
+            board: board.clone(),
+            catalog: catalog_json(),
+            config: settings.to_json_redacted().to_string(),
+            limits: HttpLimits::default(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let served = runtime.spawn(serve(listener, state, async {
+            // A dropped sender ends the server too.
+            let _ = stopped.await;
+        }));
+        Ok(Front { runtime, address, board, exposition, vitals, health, stop, served })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes records of the kpis topic to the board.
+    pub fn board_feed(&self) -> impl FnMut(&[u8], &[u8]) + Send + 'static {
+        let board = self.board.clone();
+        move |key, value| {
+            if let (Ok(key), Ok(value)) = (std::str::from_utf8(key), std::str::from_utf8(value)) {
+                board.apply(key, value, wall_now());
+            }
+        }
+    }
+
+    /// Waits for a signal, or for the service to fail; what failed.
+    pub fn until_signal_or(&self, service: &Arc<Service>) -> Option<String> {
+        let failing = Arc::clone(service);
+        let (failed, failure) = oneshot::channel();
+        std::thread::spawn(move || {
+            // Nobody listens once a signal has come.
+            let _ = failed.send(failing.wait().map(|error| error.to_string()));
+        });
+        self.runtime.block_on(async {
+            tokio::select! {
+                signal = shutdown::signal() => {
+                    tracing::info!(signal, "stopping");
+                    None
+                }
+                failure = failure => failure.ok().flatten(),
+            }
+        })
+    }
+
+    /// Runs a future on the front's runtime.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Ends the server.
+    pub fn close(self) {
+        let _ = self.stop.send(());
+        let ended = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(4), self.served).await });
+        if ended.is_err() {
+            tracing::warn!("connections were still open at the end");
+        }
+        self.runtime.shutdown_background();
+    }
+}

@@ -1,0 +1,84 @@
+//! Stage 1 as a role: one input partition per stage.
+
+use super::config::{KafkaConfig, StartFrom};
+use super::names::TopicNames;
+use super::role::{Role, StateRecords};
+use super::source::Source;
+use crate::fold::FoldConfig;
+use crate::pipeline::{FoldStage, Stop};
+use crate::pipeline::{Commit, FoldInput, Record, StageKind};
+use crate::time::WallMs;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Reads events, gives batches, state and dead letters.
+pub struct FoldRole {
+    /// Settings of the Kafka side.
+    pub kafka: Arc<KafkaConfig>,
+    /// Settings of the fold.
+    pub fold: Arc<FoldConfig>,
+    /// Input topics with their partitions at the start.
+    pub inputs: Vec<(String, u32)>,
+    /// Names of the service's topics.
+    pub names: TopicNames,
+}
+
+impl Role for FoldRole {
+    type Stage = FoldStage;
+    const KIND: StageKind = StageKind::Fold;
+    const NAME: &'static str = "fold";
+
+    fn topics(&self) -> Vec<(String, u32)> {
+        self.inputs.clone()
+    }
+
+    fn state_topic(&self, source: &Source) -> String {
+        self.names.fold_state(&source.topic)
+    }
+
+    fn start_from(&self) -> StartFrom {
+        self.kafka.start_from
+    }
+
+    fn interval(&self) -> Duration {
+        self.kafka.commit_interval
+    }
+
+    fn idle_after(&self) -> Option<Duration> {
+        Some(self.kafka.idle_after)
+    }
+
+    fn fresh(&self, source: &Source, offset: i64) -> FoldStage {
+        FoldStage::new(Arc::clone(&self.fold), &source.topic, source.number(), offset)
+    }
+
+    fn restore(&self, source: &Source, offset: i64, records: &StateRecords) -> Result<FoldStage, Stop> {
+        let records = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+        FoldStage::restore(Arc::clone(&self.fold), &source.topic, source.number(), offset, records)
+    }
+
+    fn replay_from(&self, _stage: &FoldStage) -> Option<i64> {
+        None
+    }
+
+    fn take(&self, stage: &mut FoldStage, record: Record<'_>) -> Result<(), Stop> {
+        stage.step(FoldInput::Record(record));
+        Ok(())
+    }
+
+    fn idle(&self, stage: &mut FoldStage, wall: WallMs) {
+        stage.step(FoldInput::Idle { wall });
+    }
+
+    fn is_full(&self, stage: &FoldStage) -> bool {
+        stage.is_full()
+    }
+
+    fn seal(&self, stage: &mut FoldStage, wall: WallMs) -> Result<Option<Commit>, Stop> {
+        Ok(stage.commit(wall))
+    }
+
+    fn needed_from(&self, _stage: &FoldStage) -> Option<i64> {
+        None
+    }
+}

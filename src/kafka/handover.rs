@@ -1,0 +1,132 @@
+//! What a worker hands its committer, what comes back, and what a committed offset says of a commit.
+//!
+//! Must never know: producers, consumers, stages.
+
+use super::source::Source;
+use crate::pipeline::Commit;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use std::time::Duration;
+
+/// A commit on its way, with what is needed to judge its fate.
+#[derive(Debug)]
+pub struct Sealed {
+    /// The partition whose offset it moves.
+    pub source: Source,
+    /// Which assignment of the partition made it; later ones do not care for its fate.
+    pub era: u64,
+    /// Unique to this commit over all copies and restarts; stored beside the offset.
+    pub mark: String,
+    /// Nothing of the partition was committed before.
+    pub first: bool,
+    /// The commit.
+    pub commit: Commit,
+    /// With this commit acknowledged, records of the source below this are needed no more (merge).
+    pub needed_from: Option<i64>,
+}
+
+/// Commits that go together, whole or not at all.
+pub struct Handover {
+    /// The commits of one worker.
+    pub sealed: Vec<Sealed>,
+    /// The worker's membership when it handed over: fences what a former owner sends.
+    pub metadata: Option<ConsumerGroupMetadata>,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Committed.
+    Done,
+    /// Nothing of it is visible: to be sent again while the partition is ours.
+    Again,
+    /// The offset is elsewhere: the partition's state is to be dropped and restored.
+    Elsewhere,
+}
+
+/// The end of a handover.
+pub struct Outcome {
+    /// Its commits, each with its fate.
+    pub sealed: Vec<(Sealed, Fate)>,
+    /// How long it took.
+    pub took: Duration,
+    /// Records sent.
+    pub records: usize,
+    /// What went wrong, if anything did.
+    pub trouble: Option<String>,
+}
+
+/// What a committer tells its worker.
+pub enum Reply {
+    /// Its producer is initialised: former transactions of this worker are decided.
+    Ready,
+    /// A handover has ended.
+    Ended(Outcome),
+    /// It cannot go on; the worker must stop.
+    Failed(String),
+}
+
+/// An offset as the group stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Next offset to read.
+    pub offset: i64,
+    /// The mark of the commit that stored it.
+    pub mark: String,
+}
+
+/// What the stored offset says of a commit of unknown outcome, once no transaction of its producer is open.
+#[must_use]
+pub fn fate(sealed: &Sealed, committed: Option<&Committed>) -> Fate {
+    let Commit { from, to, .. } = sealed.commit;
+    match committed {
+        Some(committed) if committed.mark == sealed.mark => Fate::Done,
+        // A commit without new records (idle, heartbeat) leaves the offset where it was; only the mark tells.
+        Some(committed) if committed.offset == from && !sealed.first => Fate::Again,
+        None if sealed.first => Fate::Again,
+        Some(committed) if committed.offset == to && committed.mark.is_empty() => Fate::Done,
+        _ => Fate::Elsewhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{StageKind, StageReport};
+
+    fn sealed(from: i64, to: i64, first: bool) -> Sealed {
+        let commit = Commit {
+            stage: StageKind::Fold,
+            partition: 0,
+            from,
+            to,
+            effects: Vec::new(),
+            exposed: Vec::new(),
+            report: StageReport::default(),
+        };
+        let source = Source::new("events", 0);
+        Sealed { source, era: 1, mark: "a-2".to_owned(), first, commit, needed_from: None }
+    }
+
+    fn at(offset: i64, mark: &str) -> Option<Committed> {
+        Some(Committed { offset, mark: mark.to_owned() })
+    }
+
+    #[test]
+    fn the_committed_offset_decides_an_unknown_outcome() {
+        for (case, from, to, first, committed, expected) in [
+            ("went through", 5, 9, false, at(9, "a-2"), Fate::Done),
+            ("did not", 5, 9, false, at(5, "a-1"), Fate::Again),
+            ("another owner went on", 5, 9, false, at(12, "b-7"), Fate::Elsewhere),
+            ("another owner stopped at the same offset", 5, 9, false, at(9, "b-7"), Fate::Elsewhere),
+            ("first of the partition, did not", 5, 9, true, None, Fate::Again),
+            ("first of the partition, went through", 5, 9, true, at(9, "a-2"), Fate::Done),
+            ("first here, but another owner began", 5, 9, true, at(5, "b-1"), Fate::Elsewhere),
+            ("offset gone", 5, 9, false, None, Fate::Elsewhere),
+            ("no records, went through", 9, 9, false, at(9, "a-2"), Fate::Done),
+            ("no records, did not", 9, 9, false, at(9, "a-1"), Fate::Again),
+            ("broker without metadata", 5, 9, false, at(9, ""), Fate::Done),
+        ] {
+            assert_eq!(fate(&sealed(from, to, first), committed.as_ref()), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Kafka: clients, workers, committers, rebalance, restore, topics. The only room that names the client library.
+//!
+//! `Service` runs workers; a `worker` owns one consumer and the stages of its partitions, and hands each commit
+//! as a value to its `committer`, which makes it visible whole or not at all. What others may see goes to the
+//! `Observer` after the commit is acknowledged, never before.
+
+pub mod check;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod mock;
+pub mod names;
+pub mod observer;
+pub mod produce;
+pub mod service;
+pub mod topics;
+
+mod assignment;
+mod clock;
+mod commits;
+mod committer;
+mod context;
+mod fold_role;
+mod handover;
+mod merge_role;
+mod pace;
+#[cfg(test)]
+mod proving;
+mod prune;
+mod records;
+mod restore;
+mod role;
+mod seat;
+mod source;
+mod tail;
+mod transaction;
+mod wait;
+mod worker;
+
+pub use config::{GroupProtocol, KafkaConfig, Mode, StartFrom};
+pub use error::KafkaError;
+pub use mock::DemoBroker;
+pub use names::TopicNames;
+pub use observer::Observer;
+pub use produce::EventProducer;
+pub use service::{Service, Stages};

@@ -1,0 +1,37 @@
+//! What the workers tell the rest of the program: reports, series to show, commits, lag, signs of life.
+//!
+//! Must never know: how any of it is shown. Calls come from the workers' threads and must return at once.
+
+use crate::kpi::exposed::Exposed;
+use crate::pipeline::{Commit, StageKind, StageReport};
+use std::time::Duration;
+
+/// Listens to the workers; the composition root implements it.
+pub trait Observer: Send + Sync {
+    /// A fold stage's commit was acknowledged.
+    fn fold_report(&self, topic: &str, partition: u32, report: &StageReport);
+    /// A merge stage's commit was acknowledged.
+    fn merge_report(&self, shard: u32, report: &StageReport);
+    /// Groups of a shard whose series changed with an acknowledged commit; none is a sign of life.
+    fn exposed(&self, shard: u32, exposed: Vec<Exposed>);
+    /// An input partition is no longer ours.
+    fn withdraw_fold(&self, topic: &str, partition: u32);
+    /// A shard is no longer ours: none of its series may be shown.
+    fn withdraw_merge(&self, shard: u32);
+    /// A commit ended, acknowledged or not.
+    fn commit(&self, stage: StageKind, ok: bool, took: Duration, records: usize);
+    /// A stage was restored (or begun) and continues at `offset`.
+    fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
+        let _ = (stage, topic, partition, offset, took);
+    }
+    /// A commit was acknowledged: its effects are there for all to see.
+    fn acknowledged(&self, commit: &Commit) {
+        let _ = commit;
+    }
+    /// Records between a stage's position and the end of its partition.
+    fn lag(&self, topic: &str, partition: u32, records: i64);
+    /// A client reported an error that it deals with itself.
+    fn client_error(&self, text: &str);
+    /// A worker is alive; `reason` says what it waits for while it is not ready.
+    fn beat(&self, worker: &str, ready: bool, reason: &str);
+}

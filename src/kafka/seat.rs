@@ -1,0 +1,106 @@
+//! A partition that a worker holds: its stage, where it is, and what it waits for.
+//!
+//! Must never know: consumers, how stages work.
+
+use super::source::Source;
+use crate::time::EventMs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// One assigned partition.
+pub struct Seat<S> {
+    /// The partition.
+    pub source: Source,
+    /// Which assignment of it this is; never used twice by a worker.
+    pub era: u64,
+    /// Its stage; `None` while it is restored.
+    pub stage: Option<S>,
+    /// Next offset to take: what lies below was taken.
+    pub next: i64,
+    /// Nothing of it was committed yet.
+    pub first: bool,
+    /// The consumer is to be set to `next` and resumed; since when.
+    pub seeking: Option<Instant>,
+    /// Waits for slower partitions.
+    pub ahead: bool,
+    /// Where the end was when it was first told after the restore.
+    pub target: Option<i64>,
+    /// It has been at its end, or at what was the end, since it was restored.
+    pub caught_up: bool,
+    /// The end was seen and nothing came since.
+    pub at_end: bool,
+    /// When something last came, or the end was first seen.
+    pub quiet_since: Instant,
+    /// When it was last marked idle.
+    pub marked_idle: Option<Instant>,
+    /// Its stream time as of its last acknowledged commit.
+    pub stream_time: Option<EventMs>,
+    /// Records of its source below this are needed no more.
+    pub needed_from: Option<i64>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl<S> Seat<S> {
+    /// A seat whose stage is still to be restored.
+    #[must_use]
+    pub fn new(source: Source, era: u64, now: Instant) -> Seat<S> {
+        Seat {
+            source,
+            era,
+            stage: None,
+            next: 0,
+            first: false,
+            seeking: None,
+            ahead: false,
+            target: None,
+            caught_up: false,
+            at_end: false,
+            quiet_since: now,
+            marked_idle: None,
+            stream_time: None,
+            needed_from: None,
+            cancelled: Arc::default(),
+        }
+    }
+
+    /// Told to a restore whose result nobody waits for any more.
+    #[must_use]
+    pub fn cancelled(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancelled)
+    }
+
+    /// Whether records are taken.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.stage.is_some() && self.seeking.is_none()
+    }
+
+    /// Drops the stage: the seat is to be restored as assignment `era`.
+    pub fn reset(&mut self, era: u64, now: Instant) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        *self = Seat::new(self.source.clone(), era, now);
+    }
+
+    /// Notes that a record came.
+    pub const fn stir(&mut self, now: Instant) {
+        self.at_end = false;
+        self.marked_idle = None;
+        self.quiet_since = now;
+    }
+
+    /// Notes that the end was seen.
+    pub const fn settle(&mut self, now: Instant) {
+        self.caught_up = true;
+        if !self.at_end {
+            self.at_end = true;
+            self.quiet_since = now;
+        }
+    }
+}
+
+impl<S> Drop for Seat<S> {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,295 @@
+//! The service's topics: what they must be, creating them, and checking them before the service starts.
+//!
+//! Must never know: what stands in the records.
+
+use super::client;
+use super::config::KafkaConfig;
+use super::context::PlainContext;
+use super::error::KafkaError;
+use super::names::TopicNames;
+use super::wait::wait_for;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long one question to the broker may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(15);
+/// Above the largest record: a batch of 768 KiB, a dead letter of 512 KiB with its headers.
+const MAX_MESSAGE_BYTES: &str = "2097152";
+
+/// What a topic must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Its name.
+    pub name: String,
+    /// Its partitions.
+    pub partitions: u32,
+    /// Its settings.
+    pub settings: Vec<(&'static str, &'static str)>,
+}
+
+/// What `create` did about a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It was made.
+    New,
+    /// It was there and is as it must be.
+    Existed,
+}
+
+/// The service's own topics for these inputs (topic, partitions).
+#[must_use]
+pub fn plan(config: &KafkaConfig, inputs: &[(String, u32)]) -> Vec<TopicPlan> {
+    let names = TopicNames::new(&config.id);
+    let topic = |name: &str, partitions: u32, settings: &[(&'static str, &'static str)]| {
+        let settings = [settings, &[("max.message.bytes", MAX_MESSAGE_BYTES)]].concat();
+        TopicPlan { name: name.to_owned(), partitions, settings }
+    };
+    // Small segments, cleaned early: a restore reads the whole partition. Only closed segments are cleaned.
+    let state = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "16777216"),
+        ("segment.ms", "600000"),
+        ("min.cleanable.dirty.ratio", "0.2"),
+        ("delete.retention.ms", "3600000"),
+    ];
+    // Records go when no restore needs them any more; merge says when.
+    let partials = [
+        ("cleanup.policy", "delete"),
+        ("retention.ms", "-1"),
+        ("retention.bytes", "-1"),
+        ("segment.bytes", "67108864"),
+    ];
+    let kpis =
+        [("cleanup.policy", "compact,delete"), ("retention.ms", "2592000000"), ("segment.bytes", "67108864")];
+    let dead_letters = [("cleanup.policy", "delete"), ("retention.ms", "2592000000")];
+    let mut plan = vec![
+        topic(&names.partials, config.shards, &partials),
+        topic(&names.merge_state, config.shards, &state),
+        topic(&names.kpis, config.shards, &kpis),
+        topic(&names.dead_letters, 1, &dead_letters),
+    ];
+    for (input, partitions) in inputs {
+        plan.push(topic(&names.fold_state(input), *partitions, &state));
+    }
+    plan
+}
+
+/// The input topics with their partitions, as they are now.
+///
+/// # Errors
+/// Brokers cannot be reached, or an input topic does not exist.
+pub fn inputs(config: &KafkaConfig) -> Result<Vec<(String, u32)>, KafkaError> {
+    inputs_by(&asker(config)?, config)
+}
+
+/// Checks before a start that all topics exist with the partitions that they must have. Returns the inputs.
+///
+/// # Errors
+/// Names the topic and what to do.
+pub fn check(config: &KafkaConfig) -> Result<Vec<(String, u32)>, KafkaError> {
+    let asker = asker(config)?;
+    let inputs = inputs_by(&asker, config)?;
+    for topic in plan(config, &inputs) {
+        match partitions(&asker, config, &topic.name)? {
+            None => {
+                return Err(KafkaError::Topic(format!(
+                    "topic {} does not exist; run `intraday topics create` with the same configuration",
+                    topic.name
+                )));
+            }
+            Some(found) => refuse_other_count(&topic, found)?,
+        }
+    }
+    Ok(inputs)
+}
+
+/// Creates the topics that are missing and checks those that exist.
+///
+/// # Errors
+/// An input topic does not exist; a topic exists and is not as it must be; the broker refuses.
+pub fn create(config: &KafkaConfig) -> Result<Vec<(TopicPlan, Created)>, KafkaError> {
+    let asker = asker(config)?;
+    let inputs = inputs_by(&asker, config)?;
+    let admin: AdminClient<PlainContext> = client::admin(config)
+        .create_with_context(PlainContext::new(None))
+        .map_err(KafkaError::client("the administration client"))?;
+    let mut done = Vec::new();
+    for topic in plan(config, &inputs) {
+        let state = match partitions(&asker, config, &topic.name)? {
+            Some(found) => {
+                refuse_other_count(&topic, found)?;
+                refuse_other_policy(&admin, &topic)?;
+                Created::Existed
+            }
+            None => {
+                create_one(&admin, config, &topic)?;
+                Created::New
+            }
+        };
+        done.push((topic, state));
+    }
+    Ok(done)
+}
+
+fn create_one(
+    admin: &AdminClient<PlainContext>,
+    config: &KafkaConfig,
+    topic: &TopicPlan,
+) -> Result<(), KafkaError> {
+    // -1: as many replicas as the broker's default says.
+    let replication = TopicReplication::Fixed(config.replication.unwrap_or(-1));
+    let count = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
+    let mut new = NewTopic::new(&topic.name, count, replication);
+    for (setting, value) in &topic.settings {
+        new = new.set(setting, value);
+    }
+    let options = options();
+    let refused = |why: String| KafkaError::Topic(format!("topic {} was not created: {why}", topic.name));
+    let answer = wait_for(admin.create_topics([&new], &options), ASK_TIMEOUT)
+        .ok_or_else(|| refused("the broker did not answer in time".to_owned()))?
+        .map_err(|error| refused(error.to_string()))?;
+    match answer.into_iter().next() {
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) => Ok(()),
+        Some(Err((_, code))) => Err(refused(code.to_string())),
+        None => Err(refused("the broker said nothing of it".to_owned())),
+    }
+}
+
+fn refuse_other_count(topic: &TopicPlan, found: u32) -> Result<(), KafkaError> {
+    if found == topic.partitions {
+        return Ok(());
+    }
+    Err(KafkaError::Topic(format!(
+        "topic {} has {found} partitions and must have {}; they are fixed at creation: use another service.id, \
+         or stop the service, delete its topics and group offsets and create them anew",
+        topic.name, topic.partitions
+    )))
+}
+
+fn refuse_other_policy(admin: &AdminClient<PlainContext>, topic: &TopicPlan) -> Result<(), KafkaError> {
+    let unknown = |why: String| {
+        KafkaError::Topic(format!("the settings of topic {} cannot be read: {why}", topic.name))
+    };
+    let specifier = ResourceSpecifier::Topic(&topic.name);
+    let answer = wait_for(admin.describe_configs([&specifier], &options()), ASK_TIMEOUT)
+        .ok_or_else(|| unknown("the broker did not answer in time".to_owned()))?
+        .map_err(|error| unknown(error.to_string()))?;
+    let resource = answer
+        .into_iter()
+        .next()
+        .ok_or_else(|| unknown("the broker said nothing of it".to_owned()))?
+        .map_err(|code| unknown(code.to_string()))?;
+    let found = resource.get("cleanup.policy").and_then(|entry| entry.value.clone()).unwrap_or_default();
+    let wanted = topic.settings.iter().find(|(name, _)| *name == "cleanup.policy").map_or("", |(_, v)| *v);
+    if words(&found) == words(wanted) {
+        return Ok(());
+    }
+    Err(KafkaError::Topic(format!(
+        "topic {} has cleanup.policy={found} and must have {wanted}; change it with kafka-configs",
+        topic.name
+    )))
+}
+
+fn words(list: &str) -> BTreeSet<&str> {
+    list.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
+}
+
+/// A consumer that only asks: asking as a producer would create topics where brokers allow it.
+pub(super) fn asker(config: &KafkaConfig) -> Result<BaseConsumer<PlainContext>, KafkaError> {
+    client::reader(config, "fold", "ask")
+        .create_with_context(PlainContext::new(None))
+        .map_err(KafkaError::client("the client that asks for topics"))
+}
+
+fn inputs_by(
+    asker: &BaseConsumer<PlainContext>,
+    config: &KafkaConfig,
+) -> Result<Vec<(String, u32)>, KafkaError> {
+    let mut inputs = Vec::new();
+    for topic in &config.input_topics {
+        match partitions(asker, config, topic)? {
+            Some(partitions) => inputs.push((topic.clone(), partitions)),
+            None => {
+                return Err(KafkaError::Topic(format!(
+                    "input topic {topic} does not exist; create it, or correct kafka.input_topics"
+                )));
+            }
+        }
+    }
+    if inputs.is_empty() {
+        return Err(KafkaError::Topic("there is no input topic; name one in kafka.input_topics".to_owned()));
+    }
+    Ok(inputs)
+}
+
+/// How many partitions a topic has; `None` if it does not exist.
+pub(super) fn partitions(
+    asker: &BaseConsumer<PlainContext>,
+    config: &KafkaConfig,
+    topic: &str,
+) -> Result<Option<u32>, KafkaError> {
+    let metadata = asker
+        .fetch_metadata(Some(topic), ASK_TIMEOUT)
+        .map_err(KafkaError::client(format!("asking {} for topic {topic}", config.brokers)))?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+        return Ok(None);
+    };
+    match found.error().map(RDKafkaErrorCode::from) {
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
+        Some(code) => Err(KafkaError::Topic(format!("topic {topic} cannot be read: {code}"))),
+        None if found.partitions().is_empty() => Ok(None),
+        None => Ok(u32::try_from(found.partitions().len()).ok()),
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ASK_TIMEOUT)).operation_timeout(Some(ASK_TIMEOUT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_is_as_wide_as_its_input_and_everything_of_a_shard_lies_in_one_partition() {
+        let config = KafkaConfig { id: "cc".to_owned(), shards: 4, ..KafkaConfig::default() };
+        let plan = plan(&config, &[("calls".to_owned(), 12), ("chats".to_owned(), 3)]);
+        let seen: Vec<_> = plan.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("cc.partials", 4),
+                ("cc.merge-state", 4),
+                ("cc.kpis", 4),
+                ("cc.dead-letters", 1),
+                ("cc.fold-state.calls", 12),
+                ("cc.fold-state.chats", 3),
+            ]
+        );
+    }
+
+    #[test]
+    fn only_state_is_compacted_alone_and_partials_are_never_deleted_by_time() {
+        let plan = plan(&KafkaConfig::default(), &[("calls".to_owned(), 1)]);
+        let setting = |name: &str, key: &str| {
+            let topic = plan.iter().find(|topic| topic.name.ends_with(name)).unwrap();
+            topic.settings.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
+        };
+        assert_eq!(setting(".merge-state", "cleanup.policy"), Some("compact"));
+        assert_eq!(setting(".fold-state.calls", "cleanup.policy"), Some("compact"));
+        assert_eq!(setting(".partials", "retention.ms"), Some("-1"));
+        assert_eq!(setting(".kpis", "cleanup.policy"), Some("compact,delete"));
+        assert_eq!(words("delete, compact"), words("compact,delete"));
+    }
+
+    #[test]
+    fn another_count_of_partitions_names_the_remedy() {
+        let topic = TopicPlan { name: "cc.kpis".to_owned(), partitions: 8, settings: Vec::new() };
+        assert!(refuse_other_count(&topic, 8).is_ok());
+        let text = refuse_other_count(&topic, 6).unwrap_err().to_string();
+        assert!(text.contains("cc.kpis has 6 partitions and must have 8"), "{text}");
+    }
+}

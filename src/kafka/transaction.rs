@@ -1,0 +1,311 @@
+//! One producer and one handover at a time: everything of it becomes visible, or nothing does.
+//!
+//! Must never know: workers, stages, what to do after a failure.
+
+use super::client;
+use super::config::{KafkaConfig, Mode};
+use super::context::{DeliveryContext, PlainContext};
+use super::handover::{Committed, Handover, Sealed};
+use super::names::TopicNames;
+use super::observer::Observer;
+use super::records::{draft, state_topic};
+use super::source::{Source, list_at};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How a handover failed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing of it is or will become visible; the producer is fine.
+    Aborted(String),
+    /// It may or may not become visible; the producer must be replaced before anyone can tell.
+    Unknown(String),
+    /// It can never succeed as it is.
+    Impossible(String),
+}
+
+/// How long one wait for delivery reports lasts; the whole wait has its own deadline.
+const DRAIN_STEP: Duration = Duration::from_millis(1);
+
+/// A producer with what it needs to commit offsets.
+pub struct Line {
+    producer: BaseProducer<DeliveryContext>,
+    offsets: Option<BaseConsumer<PlainContext>>,
+    names: TopicNames,
+    mode: Mode,
+    patience: Duration,
+}
+
+impl Line {
+    /// A new producer. In transactions its initialisation ends what an earlier one of the same name left open.
+    ///
+    /// # Errors
+    /// The broker cannot be reached in time or knows no transactions.
+    pub fn open(
+        config: &KafkaConfig,
+        role: &str,
+        worker: &str,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Line, Failure> {
+        let context = DeliveryContext::new(Some(Arc::clone(observer)));
+        let producer: BaseProducer<DeliveryContext> = client::producer(config, worker)
+            .create_with_context(context)
+            .map_err(|error| Failure::Impossible(format!("cannot make the producer of {worker}: {error}")))?;
+        let offsets = match config.mode {
+            Mode::ExactlyOnce => {
+                initialise(&producer, config.transaction_timeout)?;
+                None
+            }
+            Mode::None => Some(offsets_client(config, role, worker, observer).map_err(Failure::Impossible)?),
+        };
+        let names = TopicNames::new(&config.id);
+        // Without it the first record of each topic would wait for a timer, up to a second.
+        for topic in own_topics(config, role, &names) {
+            if let Err(error) = producer.client().fetch_metadata(Some(&topic), config.transaction_timeout) {
+                return Err(Failure::Unknown(format!("asking for topic {topic}: {error}")));
+            }
+        }
+        Ok(Line { producer, offsets, names, mode: config.mode, patience: config.transaction_timeout })
+    }
+
+    /// Serves the producer's events while nothing is handed over.
+    pub fn serve(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// Makes the handover visible, whole. Returns how many records it took.
+    ///
+    /// # Errors
+    /// Says whether nothing of it, or an unknown part, can become visible.
+    pub fn perform(&self, handover: &Handover) -> Result<usize, Failure> {
+        self.producer.context().take_failure();
+        match self.mode {
+            Mode::ExactlyOnce => self.transact(handover),
+            Mode::None => self.produce(handover),
+        }
+    }
+
+    fn transact(&self, handover: &Handover) -> Result<usize, Failure> {
+        let deadline = Instant::now() + self.patience;
+        self.producer.begin_transaction().map_err(|error| Failure::Unknown(format!("begin: {error}")))?;
+        let outcome = self.fill(handover, deadline).and_then(|records| {
+            self.commit(deadline)?;
+            Ok(records)
+        });
+        match outcome {
+            Err(Failure::Aborted(cause)) => self.abort(cause),
+            Err(Failure::Impossible(cause)) => {
+                // The stop is the message; whether the abort arrives matters no more, the broker does it in time.
+                let _ = self.abort(String::new());
+                Err(Failure::Impossible(cause))
+            }
+            other => other,
+        }
+    }
+
+    fn fill(&self, handover: &Handover, deadline: Instant) -> Result<usize, Failure> {
+        let records = self.send(&handover.sealed, deadline)?;
+        let metadata = handover
+            .metadata
+            .as_ref()
+            .ok_or_else(|| Failure::Aborted("not a member of the group".to_owned()))?;
+        let list = offsets(&handover.sealed).map_err(|error| Failure::Aborted(error.to_string()))?;
+        let send = || self.producer.send_offsets_to_transaction(&list, metadata, remaining(deadline));
+        retried(deadline, "offsets", send)?;
+        self.drain(deadline)?;
+        Ok(records)
+    }
+
+    fn commit(&self, deadline: Instant) -> Result<(), Failure> {
+        // The client's own flush would sleep 100 ms with records in flight; here none are.
+        retried(deadline, "commit", || self.producer.commit_transaction(remaining(deadline)))
+    }
+
+    /// Aborts with nothing in flight: an abort that meets a partition still being added is fatal to the client.
+    fn abort(&self, cause: String) -> Result<usize, Failure> {
+        let deadline = Instant::now() + self.patience;
+        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
+            self.producer.poll(DRAIN_STEP);
+        }
+        if self.producer.in_flight_count() > 0 {
+            return Err(Failure::Unknown(format!("{cause}; records still in flight")));
+        }
+        match retried(deadline, "abort", || self.producer.abort_transaction(remaining(deadline))) {
+            Ok(()) => Err(Failure::Aborted(cause)),
+            Err(failure) => Err(Failure::Unknown(format!("{cause}; {failure:?}"))),
+        }
+    }
+
+    fn produce(&self, handover: &Handover) -> Result<usize, Failure> {
+        let deadline = Instant::now() + self.patience;
+        let records = self.send(&handover.sealed, deadline)?;
+        self.drain(deadline)?;
+        if let (Some(client), Ok(list)) = (&self.offsets, offsets(&handover.sealed)) {
+            // The records are delivered: sending them again would be ignored as seen, so a lost offset is only noted.
+            if let Err(error) = client.commit(&list, CommitMode::Sync) {
+                tracing::warn!(%error, "offsets not committed");
+            }
+            // The client's queue is served although nothing is read with it.
+            let _ = client.poll(Duration::ZERO);
+        }
+        Ok(records)
+    }
+
+    fn send(&self, sealed: &[Sealed], deadline: Instant) -> Result<usize, Failure> {
+        let mut records = 0;
+        for one in sealed {
+            let state = state_topic(&self.names, one);
+            for effect in &one.commit.effects {
+                let mut draft = draft(&self.names, &state, one, effect);
+                let mut record = draft.record();
+                while let Err((error, back)) = self.producer.send(record) {
+                    if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull)
+                        || Instant::now() >= deadline
+                    {
+                        return Err(sending(&error, &back));
+                    }
+                    record = back;
+                    self.producer.poll(DRAIN_STEP);
+                }
+                records += 1;
+            }
+            self.producer.poll(Duration::ZERO);
+        }
+        Ok(records)
+    }
+
+    fn drain(&self, deadline: Instant) -> Result<(), Failure> {
+        while self.producer.in_flight_count() > 0 {
+            if Instant::now() >= deadline {
+                return Err(Failure::Aborted("records not delivered in time".to_owned()));
+            }
+            self.producer.poll(DRAIN_STEP);
+        }
+        match self.producer.context().take_failure() {
+            None => Ok(()),
+            Some(code) if is_permanent(code) => {
+                Err(Failure::Impossible(format!("the broker refused a record: {code}")))
+            }
+            Some(code) => Err(Failure::Aborted(format!("a record was not delivered: {code}"))),
+        }
+    }
+}
+
+/// The offsets that the group has stored for these partitions; waits for pending transactions.
+///
+/// # Errors
+/// The broker did not answer in time.
+pub fn committed<'s>(
+    client: &BaseConsumer<PlainContext>,
+    sources: impl IntoIterator<Item = &'s Source>,
+    timeout: Duration,
+) -> Result<Vec<(Source, Option<Committed>)>, KafkaError> {
+    let list = client.committed_offsets(list_at(sources, Offset::Invalid)?, timeout)?;
+    let mut found = Vec::new();
+    for element in list.elements() {
+        element.error()?;
+        let committed = match element.offset() {
+            Offset::Offset(offset) => Some(Committed { offset, mark: element.metadata().to_owned() }),
+            _ => None,
+        };
+        found.push((Source::new(element.topic(), element.partition()), committed));
+    }
+    Ok(found)
+}
+
+/// A client that reads and stores offsets in the group's name without joining it.
+///
+/// # Errors
+/// The client cannot be made.
+pub fn offsets_client(
+    config: &KafkaConfig,
+    role: &str,
+    worker: &str,
+    observer: &Arc<dyn Observer>,
+) -> Result<BaseConsumer<PlainContext>, String> {
+    client::reader(config, role, &format!("{worker}-offsets"))
+        .create_with_context(PlainContext::new(Some(Arc::clone(observer))))
+        .map_err(|error| format!("cannot make the offsets client of {worker}: {error}"))
+}
+
+fn initialise(producer: &BaseProducer<DeliveryContext>, timeout: Duration) -> Result<(), Failure> {
+    producer.init_transactions(timeout).map_err(|error| match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion) => {
+            Failure::Impossible(format!(
+                "the broker has no transactions ({error}); use one that has, or service.mode = \"none\" without guarantees"
+            ))
+        }
+        Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => Failure::Impossible(format!(
+            "not allowed to use this transactional id ({error}); grant WRITE and DESCRIBE on TransactionalId"
+        )),
+        _ => Failure::Unknown(format!("transactions cannot be initialised: {error}")),
+    })
+}
+
+fn own_topics(config: &KafkaConfig, role: &str, names: &TopicNames) -> Vec<String> {
+    if role == "merge" {
+        return vec![names.merge_state.clone(), names.kpis.clone()];
+    }
+    let state = config.input_topics.iter().map(|input| names.fold_state(input));
+    state.chain([names.partials.clone(), names.dead_letters.clone()]).collect()
+}
+
+/// Repeats `call` while it asks for it; the deadline leaves the outcome unknown.
+fn retried(
+    deadline: Instant,
+    what: &str,
+    mut call: impl FnMut() -> Result<(), KafkaError>,
+) -> Result<(), Failure> {
+    loop {
+        match call() {
+            Ok(()) => return Ok(()),
+            Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
+                return Err(Failure::Aborted(format!("{what}: {error}")));
+            }
+            Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
+            Err(error) => return Err(Failure::Unknown(format!("{what}: {error}"))),
+        }
+    }
+}
+
+fn offsets(sealed: &[Sealed]) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for one in sealed {
+        let mut element = list.add_partition(&one.source.topic, one.source.partition);
+        element.set_offset(Offset::Offset(one.commit.to))?;
+        element.set_metadata(&one.mark);
+    }
+    Ok(list)
+}
+
+fn sending(error: &KafkaError, record: &rdkafka::producer::BaseRecord<'_, [u8], [u8]>) -> Failure {
+    let bytes = record.payload.map_or(0, <[u8]>::len);
+    let text = format!("a record of {bytes} bytes for {}: {error}", record.topic);
+    match error.rdkafka_error_code() {
+        Some(code) if is_permanent(code) => Failure::Impossible(text),
+        Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced | RDKafkaErrorCode::State) => {
+            Failure::Unknown(text)
+        }
+        _ => Failure::Aborted(text),
+    }
+}
+
+/// Whether sending the same bytes again must fail the same way.
+fn is_permanent(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::UnknownTopic
+    )
+}
+
+fn remaining(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100))
+}

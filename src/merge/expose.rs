@@ -1,0 +1,144 @@
+//! What /metrics shows of a shard's groups: which tiers, which windows, and when a new group leaves its zeros.
+
+use super::groups::GroupId;
+use super::shard::{Shard, calendar_of};
+use crate::kpi::expose::{
+    ExposeInclude, Tier, expose_counters, expose_levels, expose_queue_agents, expose_target, expose_window,
+};
+use crate::kpi::exposed::{Exposed, Series};
+use crate::kpi::groups::Dimension;
+use crate::kpi::record::place_of;
+use crate::measure::aggregate::Aggregate;
+use crate::measure::totals::Totals;
+use crate::time::window::{WindowKind, pane_of};
+
+/// Ids of exposed groups of agents by queue begin here; published groups are far below.
+const QUEUE_AGENTS_FROM: u32 = 1 << 31;
+
+impl Shard {
+    /// The queues named in the configuration are exposed at 0 before anything is known of them.
+    pub fn announce(&mut self) {
+        let finest = [Dimension::Tenant, Dimension::Channel, Dimension::Queue];
+        let Some(set) = self.config.sets.iter().position(|set| set.dimensions == finest) else { return };
+        let config = std::sync::Arc::clone(&self.config);
+        for (tenant, channel, queue) in &config.announced {
+            let group = self.groups.group(set, &[tenant, channel, queue]);
+            self.states.resize_with(self.groups.len(), super::shard::GroupState::default);
+            let state = &mut self.states[group as usize];
+            // Announced from the start: its first events need no zeros before them.
+            state.born.get_or_insert(crate::time::WallMs(i64::MIN / 2));
+            self.expose_due(group);
+        }
+    }
+
+    /// A group's exposition is due.
+    pub(super) fn expose_due(&mut self, group: GroupId) {
+        let state = &mut self.states[group as usize];
+        if !state.exposure_due {
+            state.exposure_due = true;
+            self.exposure_due.push(group);
+        }
+    }
+
+    /// Renders the groups whose exposition is due.
+    pub(super) fn expose(&mut self, out: &mut Vec<Exposed>) {
+        let due = std::mem::take(&mut self.exposure_due);
+        for group in due {
+            self.states[group as usize].exposure_due = false;
+            let Some(tier) = self.tier(group) else { continue };
+            let born = *self.states[group as usize].born.get_or_insert(self.wall);
+            let young = self.wall.0 - born.0 < self.config.announce_ms && born.0 > 0;
+            if young && tier == Tier::Queue {
+                self.young.push(group);
+            }
+            out.push(self.exposed(group, tier, young));
+        }
+        // Those that were young come again until they have shown what they counted meanwhile.
+        for group in std::mem::take(&mut self.young) {
+            self.expose_due(group);
+        }
+        if std::mem::take(&mut self.queue_agents_due) {
+            self.expose_queue_agents(out);
+        }
+    }
+
+    fn tier(&self, group: GroupId) -> Option<Tier> {
+        use Dimension::{Agent, Channel, Queue, Team, Tenant};
+        let tier = match self.groups.set(group).dimensions.as_slice() {
+            [Tenant] => Tier::Tenant,
+            [Tenant, Channel] => Tier::Channel,
+            [Tenant, Channel, Queue] => Tier::Queue,
+            [Tenant, Team] => Tier::Team,
+            [Tenant, Team, Agent] if self.config.expose_agents => Tier::Agent,
+            _ => return None,
+        };
+        Some(tier)
+    }
+
+    fn exposed(&mut self, group: GroupId, tier: Tier, young: bool) -> Exposed {
+        let mut series = Vec::new();
+        if tier == Tier::Queue {
+            let include = ExposeInclude { histograms: self.config.include.histograms };
+            if young {
+                expose_counters(&Totals::default(), include, &mut series);
+            } else {
+                expose_counters(&self.states[group as usize].totals, include, &mut series);
+            }
+        }
+        self.expose_sliding(group, tier, &mut series);
+        self.expose_days(group, tier, &mut series);
+        expose_levels(&self.states[group as usize].levels, &self.now_of(group), tier, &mut series);
+        let set = self.groups.set(group);
+        let values = self.groups.texts(group);
+        if let Some(shard_time) = self.sources.shard_time {
+            expose_target(tier, &self.config.targets, place_of(set, &values), shard_time, &mut series);
+        }
+        let labels = set.dimensions.iter().zip(&values);
+        let labels = labels.map(|(dimension, value)| (dimension.label(), (*value).to_owned())).collect();
+        Exposed { group, labels, series }
+    }
+
+    fn expose_sliding(&mut self, group: GroupId, tier: Tier, series: &mut Vec<Series>) {
+        let totals = self.states[group as usize].levels;
+        for place in 0..self.sliding.len() {
+            let Some(pane) = self.sliding[place].pane() else { continue };
+            let figures = self.sliding[place].figures(group, pane, &totals);
+            let sums = self.sliding[place].sums(group).cloned().unwrap_or_default();
+            let facts = self.facts(group, &sums, &figures, pane, Some(self.now_of(group)), None);
+            let (set, values) = (self.groups.set(group), self.groups.texts(group));
+            let quantiles = self.config.include.quantiles;
+            let name = &self.sliding[place].window.name;
+            let target_place = place_of(set, &values);
+            expose_window(name, &facts, tier, &self.config.targets, target_place, quantiles, series);
+        }
+    }
+
+    fn expose_days(&self, group: GroupId, tier: Tier, series: &mut Vec<Series>) {
+        let Some(shard_time) = self.sources.shard_time else { return };
+        let calendar = self.groups.row(group).calendar;
+        for (place, panes) in self.panes.iter().enumerate() {
+            if panes.window.kind != WindowKind::Day {
+                continue;
+            }
+            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), shard_time);
+            let figures = panes.figures(pane, calendar, group, &self.states[group as usize].levels);
+            let empty = Aggregate::default();
+            let cell = panes.panes.get(&(pane, calendar)).and_then(|open| open.cells.get(&group));
+            let sums = cell.map_or(&empty, |cell| &cell.sums);
+            let facts = self.facts(group, sums, &figures, pane, Some(self.now_of(group)), Some(place));
+            let (set, values) = (self.groups.set(group), self.groups.texts(group));
+            let (name, quantiles) = (&panes.window.name, self.config.include.quantiles);
+            let target_place = place_of(set, &values);
+            expose_window(name, &facts, tier, &self.config.targets, target_place, quantiles, series);
+        }
+    }
+
+    fn expose_queue_agents(&self, out: &mut Vec<Exposed>) {
+        for (at, ((tenant, queue), levels)) in self.queue_agents.iter().enumerate() {
+            let mut series = Vec::new();
+            expose_queue_agents(levels, &mut series);
+            let labels = vec![("tenant", tenant.clone()), ("queue", queue.clone())];
+            out.push(Exposed { group: QUEUE_AGENTS_FROM + at as u32, labels, series });
+        }
+    }
+}
