@@ -150,9 +150,8 @@ pub fn attribute_end(tokens: &[Token<'_>], start: usize) -> Option<usize> {
 fn is_test_attribute(attribute: &[Token<'_>]) -> bool {
     let words: Vec<&str> = attribute.iter().filter(|t| t.is_word()).map(|t| t.text).collect();
     match words.as_slice() {
-        ["test"] => true,
         ["cfg", asked @ ..] => asked.contains(&"test") && !asked.contains(&"not"),
-        [_, "test", ..] => true,
+        ["test"] | [_, "test", ..] => true,
         _ => false,
     }
 }

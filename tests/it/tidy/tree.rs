@@ -35,7 +35,7 @@ pub fn texts() -> Vec<Text> {
 
 /// The Rust files among `texts`, each knowing whether it is test code.
 pub fn sources(texts: &[Text]) -> Vec<Source> {
-    let rust = texts.iter().filter(|(path, _)| path.ends_with(".rs"));
+    let rust = texts.iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|end| end == "rs"));
     let mut sources: Vec<Source> = rust.map(|(path, text)| Source::new(path, text)).collect();
     source::settle(&mut sources);
     sources
