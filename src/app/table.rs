@@ -52,7 +52,8 @@ fn queues(board: &Board, wall: WallMs) -> Table {
 }
 
 fn teams(board: &Board) -> Table {
-    let headings = ["team (last 5 min)", "available", "on contact", "wrap-up", "break", "occupancy", "handled", "AHT"];
+    let headings =
+        ["team (last 5 min)", "available", "on contact", "wrap-up", "break", "occupancy", "handled", "AHT"];
     let mut table = blank(&headings);
     for record in records(board, "tenant,team") {
         let agents = |state: &str| whole(&record["levels"][format!("agents_{state}")]["last"]);
@@ -72,11 +73,8 @@ fn teams(board: &Board) -> Table {
 }
 
 fn records(board: &Board, group_set: &str) -> Vec<Value> {
-    let filter = Filter {
-        window: Some("5m".to_owned()),
-        group_set: Some(group_set.to_owned()),
-        ..Filter::default()
-    };
+    let filter =
+        Filter { window: Some("5m".to_owned()), group_set: Some(group_set.to_owned()), ..Filter::default() };
     let shown = board.page(&filter, None, ROWS_MAX);
     shown.iter().filter_map(|shown| serde_json::from_str(&shown.value).ok()).collect()
 }

@@ -233,7 +233,6 @@ impl LevelFigures {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

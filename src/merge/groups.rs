@@ -70,7 +70,9 @@ impl Groups {
         Groups {
             config: Arc::clone(config),
             names: Names::default(),
-            calendars: std::iter::once(String::new()).chain(config.tenant_calendars.keys().cloned()).collect(),
+            calendars: std::iter::once(String::new())
+                .chain(config.tenant_calendars.keys().cloned())
+                .collect(),
             rows: Vec::new(),
             ids: HashMap::new(),
             bases: Vec::new(),
@@ -227,9 +229,7 @@ impl Groups {
         let formula = self.config.formulas.find(tenant, channel.unwrap_or(Channel::Other), queue);
         let calendar = self.calendars.iter().position(|known| !known.is_empty() && known == tenant);
         let tenant_group = match self.tenant_set {
-            Some(tenant_set) if tenant_set != set => {
-                self.ids.get(&(tenant_set, vec![values[0]])).copied()
-            }
+            Some(tenant_set) if tenant_set != set => self.ids.get(&(tenant_set, vec![values[0]])).copied(),
             _ => None,
         };
         GroupRow {

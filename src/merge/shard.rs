@@ -262,7 +262,14 @@ impl Shard {
         self.coarse = coarse;
     }
 
-    fn add_to_group(&mut self, offset: i64, group: GroupId, slice: Slice, delta: &Arc<Delta>, of_contact: bool) {
+    fn add_to_group(
+        &mut self,
+        offset: i64,
+        group: GroupId,
+        slice: Slice,
+        delta: &Arc<Delta>,
+        of_contact: bool,
+    ) {
         let state = &mut self.states[group as usize];
         if offset >= state.as_of {
             delta.levels.iter().for_each(|change| state.levels[change.level.index()] += change.net);
@@ -469,7 +476,14 @@ impl Shard {
 }
 
 impl SlicePanes {
-    fn pane(&mut self, slice: Slice, calendar: usize, place: usize, panes: &[Panes], config: &MergeConfig) -> Pane {
+    fn pane(
+        &mut self,
+        slice: Slice,
+        calendar: usize,
+        place: usize,
+        panes: &[Panes],
+        config: &MergeConfig,
+    ) -> Pane {
         if self.slice != Some(slice) {
             self.slice = Some(slice);
             self.by_calendar.clear();
