@@ -10,7 +10,7 @@ use crate::fold::config::DeadLetterContent;
 use crate::fold::partition::{Fold, Refusal};
 use crate::fold::state::{Position, StateLog, restore};
 use crate::measure::batch::BatchHead;
-use crate::time::WallMs;
+use crate::time::{EventMs, WallMs};
 use std::sync::Arc;
 
 /// Bytes of deltas, and of changed state, at which a commit is full.
@@ -90,6 +90,18 @@ impl FoldStage {
         }
     }
 
+    /// The partition's stream time.
+    #[must_use]
+    pub const fn stream_time(&self) -> Option<EventMs> {
+        self.fold.stream_time()
+    }
+
+    /// Contacts that are open: not over, not left.
+    #[must_use]
+    pub fn open_contacts(&self) -> usize {
+        self.fold.open_contacts()
+    }
+
     /// Whether the commit should be taken now because its buffers are full.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -137,8 +149,8 @@ impl FoldStage {
     }
 
     fn report(&mut self) -> StageReport {
-        let (fold, by_dimension) = (&self.fold, self.fold.names_overflowed());
-        let overflowed = by_dimension.iter().sum();
+        let fold = &self.fold;
+        let overflowed = fold.names_overflowed().iter().sum();
         let growing = overflowed > self.overflowed;
         self.overflowed = overflowed;
         let mut figures = fold.figures();
@@ -148,8 +160,6 @@ impl FoldStage {
             ("epoch", self.head.epoch as i64),
             ("commits", self.log.seq() as i64),
         ]);
-        let by_dimension = OVERFLOW_FIGURES.into_iter().zip(by_dimension);
-        figures.extend(by_dimension.map(|(name, count)| (name, count as i64)));
         StageReport {
             results: fold.conservation().rows(),
             figures,
@@ -158,20 +168,6 @@ impl FoldStage {
         }
     }
 }
-
-/// Figures of names that became `__other__`, in the order of the dimensions.
-const OVERFLOW_FIGURES: [&str; 10] = [
-    "names_overflowed_tenant",
-    "names_overflowed_channel",
-    "names_overflowed_queue",
-    "names_overflowed_team",
-    "names_overflowed_agent_id",
-    "names_overflowed_language",
-    "names_overflowed_category",
-    "names_overflowed_priority",
-    "names_overflowed_customer_tier",
-    "names_overflowed_region",
-];
 
 fn head_of(config: &FoldConfig, topic: &str, partition: u32, offset: i64, epoch: u64) -> BatchHead {
     let (config_epoch, topic) = (config.config_epoch, topic.to_owned());
@@ -261,5 +257,11 @@ mod tests {
         stage.step(FoldInput::Idle { wall: WallMs(1_000) });
         let marked = stage.commit(WallMs(1_000)).unwrap();
         assert_eq!((batches(&marked), marked.report.stream_time.map(|at| at.0)), (8, Some(1_000)));
+    }
+}
+
+impl std::fmt::Debug for FoldStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FoldStage").field("head", &self.head).finish_non_exhaustive()
     }
 }

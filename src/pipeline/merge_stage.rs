@@ -1,32 +1,153 @@
-//! Stage 2 of one shard behind its seam: step, then commit.
+//! Stage 2 behind its seam: step, then commit.
 
-use super::stage::Stop;
-use super::{Commit, MergeInput};
+use super::{Commit, Effect, KpiRecord, MergeInput, StageKind, StageReport, Stop};
+use crate::merge::{MergeConfig, Publication, Shard};
 use std::sync::Arc;
 
 /// Stage 2 of one shard.
-pub struct MergeStage {}
+#[derive(Debug)]
+pub struct MergeStage {
+    shard: u32,
+    state: Shard,
+    committed: i64,
+    next: i64,
+    silent_until: i64,
+    publication: Option<Publication>,
+}
 
 impl MergeStage {
     /// A stage without state, at `start_offset` of its partials partition.
     #[must_use]
-    pub fn new(config: Arc<crate::merge::MergeConfig>, shard: u32, start_offset: i64) -> MergeStage { let _ = (config, shard, start_offset); MergeStage {} }
-    /// A stage from its state records (last value per key): still to be fed the partials from [`MergeStage::replay_from`] up to `offset`, without output.
+    pub fn new(config: Arc<MergeConfig>, shard: u32, start_offset: i64) -> MergeStage {
+        MergeStage {
+            shard,
+            state: Shard::new(&config),
+            committed: start_offset,
+            next: start_offset,
+            silent_until: start_offset,
+            publication: None,
+        }
+    }
+
+    /// A stage from its state records (last value per key): still to be fed the partials from
+    /// [`MergeStage::replay_from`] up to `offset`, which it takes in silence: their outputs went out before.
     ///
     /// # Errors
     /// The records do not fit together or are of another layout; the text says what to do.
-    pub fn restore<'a>(config: Arc<crate::merge::MergeConfig>, shard: u32, offset: i64, records: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<MergeStage, Stop> { let _ = (config, shard, offset, records); Ok(MergeStage {}) }
+    pub fn restore<'r>(
+        config: Arc<MergeConfig>,
+        shard: u32,
+        offset: i64,
+        records: impl Iterator<Item = (&'r [u8], &'r [u8])>,
+    ) -> Result<MergeStage, Stop> {
+        let mut stage = MergeStage::new(config, shard, offset);
+        stage.next = stage.state.restore(records).map_err(Stop)?;
+        if stage.next > offset {
+            return Err(Stop(format!(
+                "merge-state of shard {shard} is at partials offset {}, its group is committed at {offset}: the \
+                 offsets were reset without the state; set them to {} or begin anew under another service.id",
+                stage.next, stage.next
+            )));
+        }
+        Ok(stage)
+    }
+
     /// The partials offset from which a restored stage must be fed.
     #[must_use]
-    pub fn replay_from(&self) -> i64 { 0 }
-    /// The partials offset below which nothing is needed any more for a restore (after the last acknowledged commit).
+    pub const fn replay_from(&self) -> i64 {
+        self.next
+    }
+
+    /// The partials offset below which nothing is needed any more for a restore, once the last commit taken is acknowledged.
     #[must_use]
-    pub fn needed_from(&self) -> i64 { 0 }
+    pub const fn needed_from(&self) -> i64 {
+        self.state.head_as_of()
+    }
+
     /// Takes one input.
     ///
     /// # Errors
     /// A gap in a source's sequence, or a batch that cannot be read: the shard must stop.
-    pub fn step(&mut self, input: MergeInput<'_>) -> Result<(), Stop> { let _ = input; Ok(()) }
+    pub fn step(&mut self, input: MergeInput<'_>) -> Result<(), Stop> {
+        match input {
+            MergeInput::Batch { offset, bytes } => {
+                self.state.batch(offset, bytes).map_err(Stop)?;
+                self.next = offset + 1;
+                if offset < self.silent_until {
+                    self.state.publish_nothing();
+                }
+            }
+            MergeInput::Publish { wall } => {
+                let mut made = self.state.publish(wall);
+                match &mut self.publication {
+                    Some(publication) => {
+                        publication.records.append(&mut made.records);
+                        publication.state.append(&mut made.state);
+                        publication.exposed.append(&mut made.exposed);
+                    }
+                    None => self.publication = Some(made),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Takes what the last publish tick made; `None` if nothing happened since the last commit.
-    pub fn commit(&mut self) -> Option<Commit> { None }
+    pub fn commit(&mut self) -> Option<Commit> {
+        let publication = self.publication.take()?;
+        let empty = publication.records.is_empty() && publication.state.is_empty() && publication.exposed.is_empty();
+        if empty && self.next == self.committed {
+            return None;
+        }
+        let records = publication.records.into_iter().map(|record| {
+            let (key, value) = (record.key, record.value);
+            Effect::Kpi(KpiRecord { key, value, status: record.status, revision: record.revision })
+        });
+        let state = publication.state.into_iter().map(|(key, value)| Effect::State { key, value });
+        let commit = Commit {
+            stage: StageKind::Merge,
+            partition: self.shard,
+            from: self.committed,
+            to: self.next,
+            effects: records.chain(state).collect(),
+            exposed: publication.exposed,
+            report: self.report(),
+        };
+        self.committed = self.next;
+        Some(commit)
+    }
+
+    /// What the shard says of itself.
+    #[must_use]
+    pub fn report(&self) -> StageReport {
+        let counts = self.state.counts();
+        let sources = self.state.sources();
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        StageReport {
+            results: vec![
+                ("applied", "", counts.applied),
+                ("repeated", "", counts.repeated),
+                ("superseded", "", counts.superseded),
+            ],
+            figures: vec![
+                ("groups", number(self.state.groups() as u64)),
+                ("open_windows", number(self.state.cells() as u64)),
+                ("live_waiting", number(self.state.live_waiting() as u64)),
+                ("forced_windows", number(counts.forced)),
+                ("forced_loss", number(counts.forced_loss)),
+                ("after_close", number(counts.after_close)),
+                ("skipped_measures", number(counts.unknown_measures)),
+                ("config_epochs", number(sources.config_epochs() as u64)),
+                ("group_overflow", number(self.state.group_overflow())),
+            ],
+            stream_time: sources.shard_time,
+            watermark: sources.least_watermark(),
+        }
+    }
+
+    /// The shard's state, to look at.
+    #[must_use]
+    pub fn shard(&self) -> &Shard {
+        &self.state
+    }
 }

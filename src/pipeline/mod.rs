@@ -5,6 +5,7 @@
 //! Nothing here reads a clock or does IO.
 
 pub mod fold_stage;
+pub mod memory;
 pub mod merge_stage;
 pub mod stage;
 
