@@ -5,6 +5,7 @@
 //! `INTRADAY_TEST_KAFKA`. Figures are of this machine and this moment.
 
 #[path = "../tests/it/harness/mod.rs"]
+#[expect(unused_imports, reason = "the harness's own tests are not part of a bench without a test runner")]
 mod harness;
 #[path = "workload.rs"]
 mod workload;

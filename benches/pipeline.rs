@@ -11,19 +11,21 @@ use intraday::pipeline::memory::Memory;
 use intraday::pipeline::{Effect, FoldInput, FoldStage, MergeInput, MergeStage, Record};
 use intraday::time::WallMs;
 use std::sync::Arc;
+use workload::LoadEvent;
 
 const EVENTS: usize = 20_000;
 const WALL: WallMs = WallMs(workload::START_MS + 3_600_000);
 
-fn load() -> Vec<String> {
-    workload::events(EVENTS).map(|event| event.value).collect()
+fn load() -> Vec<LoadEvent> {
+    workload::events(EVENTS).collect()
 }
 
-fn record(offset: usize, value: &str) -> Record<'_> {
-    Record { offset: offset as i64, appended: None, wall: WALL, key: None, value: Some(value.as_bytes()) }
+fn record(offset: usize, event: &LoadEvent) -> Record<'_> {
+    let (key, value) = (Some(event.key.as_bytes()), Some(event.value.as_bytes()));
+    Record { offset: offset as i64, appended: None, wall: WALL, key, value }
 }
 
-fn folded(config: &Arc<FoldConfig>, load: &[String]) -> FoldStage {
+fn folded(config: &Arc<FoldConfig>, load: &[LoadEvent]) -> FoldStage {
     let mut stage = FoldStage::new(Arc::clone(config), "events", 0, 0);
     for (offset, value) in load.iter().enumerate() {
         stage.step(FoldInput::Record(record(offset, value)));
