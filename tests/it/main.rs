@@ -3,5 +3,8 @@
 
 mod harness;
 mod http;
+mod kafka_deployment;
+mod kafka_finals;
+mod kafka_path;
 mod reference;
 mod scenario;
