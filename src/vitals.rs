@@ -318,8 +318,9 @@ mod tests {
             exposed: Vec::new(),
             report: StageReport::default(),
         };
-        vitals.commit(&commit, CommitOutcome::Aborted, 0.2);
-        vitals.commit(&commit, CommitOutcome::Committed, 0.02);
+        vitals.commit(StageKind::Merge, CommitOutcome::Aborted, 0.2);
+        vitals.commit(StageKind::Merge, CommitOutcome::Committed, 0.02);
+        vitals.acknowledged(&commit);
         vitals.lag("events", 4, 17);
         vitals.client_error("all_brokers_down");
         vitals.restored(StageKind::Fold, 3.0);

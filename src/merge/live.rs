@@ -42,14 +42,8 @@ impl LiveQueue {
 
     /// How many groups wait in a window.
     #[must_use]
-    pub fn len(&self, window: usize) -> usize {
+    pub fn waiting(&self, window: usize) -> usize {
         self.windows[window].queued.len()
-    }
-
-    /// Whether nothing waits in any window.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.windows.iter().all(|queue| queue.queued.is_empty())
     }
 
     /// Forgets everything that waits.

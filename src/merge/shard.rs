@@ -218,7 +218,7 @@ impl Shard {
     /// Live records that wait for their pace.
     #[must_use]
     pub fn live_waiting(&self) -> usize {
-        (0..self.panes.len() + self.sliding.len()).map(|window| self.live.len(window)).sum()
+        (0..self.panes.len() + self.sliding.len()).map(|window| self.live.waiting(window)).sum()
     }
 
     /// The partials offset of the last head written: a restore replays from there.

@@ -149,8 +149,8 @@ impl FoldStage {
     }
 
     fn report(&mut self) -> StageReport {
-        let (fold, by_dimension) = (&self.fold, self.fold.names_overflowed());
-        let overflowed = by_dimension.iter().sum();
+        let fold = &self.fold;
+        let overflowed = fold.names_overflowed().iter().sum();
         let growing = overflowed > self.overflowed;
         self.overflowed = overflowed;
         let mut figures = fold.figures();
@@ -160,8 +160,6 @@ impl FoldStage {
             ("epoch", self.head.epoch as i64),
             ("commits", self.log.seq() as i64),
         ]);
-        let by_dimension = OVERFLOW_FIGURES.into_iter().zip(by_dimension);
-        figures.extend(by_dimension.map(|(name, count)| (name, count as i64)));
         StageReport {
             results: fold.conservation().rows(),
             figures,
@@ -170,20 +168,6 @@ impl FoldStage {
         }
     }
 }
-
-/// Figures of names that became `__other__`, in the order of the dimensions.
-const OVERFLOW_FIGURES: [&str; 10] = [
-    "names_overflowed_tenant",
-    "names_overflowed_channel",
-    "names_overflowed_queue",
-    "names_overflowed_team",
-    "names_overflowed_agent_id",
-    "names_overflowed_language",
-    "names_overflowed_category",
-    "names_overflowed_priority",
-    "names_overflowed_customer_tier",
-    "names_overflowed_region",
-];
 
 fn head_of(config: &FoldConfig, topic: &str, partition: u32, offset: i64, epoch: u64) -> BatchHead {
     let (config_epoch, topic) = (config.config_epoch, topic.to_owned());

@@ -9,6 +9,9 @@ pub mod memory;
 pub mod merge_stage;
 pub mod stage;
 
+#[cfg(test)]
+mod fold_restore_test;
+
 pub use fold_stage::FoldStage;
 pub use merge_stage::MergeStage;
 pub use stage::Stop;

@@ -81,18 +81,20 @@ vitals! {
         "1 while new dimension values go to __other__; raise limits or name the values in the configuration.";
     IDS = Gauge "intraday_deduplication_ids" in "ids" by ["topic", "partition"]:
         "Event ids remembered for deduplication.";
-    IDS_EVICTED = Counter "intraday_deduplication_ids_evicted_total" in "ids" by ["topic", "partition"]:
-        "Event ids forgotten before their horizon because max_ids was reached.";
+    IDS_CLOSED_EARLY = Counter "intraday_deduplication_generations_closed_early_total" in "generations" by ["topic", "partition"]:
+        "Generations of remembered ids closed before their time because max_ids was reached; the horizon is shorter then.";
     IDS_HORIZON = Gauge "intraday_deduplication_horizon_seconds" in "seconds" by ["topic", "partition"]:
         "How far back, in event time, a duplicate is still recognised.";
-    CONTACTS_EVICTED = Counter "intraday_contacts_evicted_total" in "contacts" by ["topic", "partition"]:
-        "Open contacts dropped because the limit on contacts was reached.";
-    AGENTS_EVICTED = Counter "intraday_agents_evicted_total" in "agents" by ["topic", "partition"]:
-        "Agents dropped because the limit on agents was reached.";
-    CLAMPED_VALUES = Counter "intraday_clamped_values_total" in "values" by ["topic", "partition"]:
-        "Durations and amounts outside their bounds that were clamped to them.";
-    LATE_MEASURES = Counter "intraday_late_measures_total" in "measures" by ["topic", "partition"]:
-        "Measurements not made because their time lies before the lateness floor.";
+    EXPIRED = Counter "intraday_contacts_expired_total" in "contacts" by ["topic", "partition"]:
+        "Contacts whose end is missing: open for longer than their channel's max_age.";
+    REFUSED = Counter "intraday_contacts_refused_total" in "events" by ["topic", "partition"]:
+        "Events that would have opened a contact or agent beyond max_contacts or max_agents.";
+    UNKNOWN_VALUES = Counter "intraday_unknown_values_total" in "values" by ["topic", "partition"]:
+        "Values that are not in their vocabulary and count as other.";
+    EPOCH = Gauge "intraday_source_epoch" in "none" by ["topic", "partition"]:
+        "How often the partition was begun or restored.";
+    STATE_COMMITS = Counter "intraday_state_commits_total" in "commits" by ["topic", "partition"]:
+        "Commits of the partition's state over its life.";
     MERGE_BATCHES = Counter "intraday_merge_batches_total" in "batches" by ["shard", "result", "reason"]:
         "Batches of partial results judged by merge, by result and reason, over the life of the shard.";
     MERGE_WATERMARK = Gauge "intraday_merge_watermark_timestamp_seconds" in "seconds" by ["shard"]:
@@ -103,18 +105,18 @@ vitals! {
         "Groups held in the state of the shard.";
     OPEN_WINDOWS = Gauge "intraday_open_windows" in "windows" by ["shard"]:
         "Windows of groups held in the state of the shard.";
-    SERIES = Gauge "intraday_series" in "series" by ["shard"]:
-        "KPI series exposed by the shard.";
-    SERIES_DROPPED = Gauge "intraday_series_dropped" in "series" by ["shard"]:
-        "KPI series left out because max_series was reached.";
+    GROUP_OVERFLOW = Counter "intraday_group_overflow_total" in "groups" by ["shard"]:
+        "Groups joined to __other__ because max_windows was reached.";
+    FORCED_LOSS = Counter "intraday_forced_loss_total" in "deltas" by ["shard"]:
+        "Deltas for windows that had been closed before their time.";
     LIVE_WAITING = Gauge "intraday_live_revisions_waiting" in "records" by ["shard"]:
         "Changed groups whose live record waits for its turn under live_rate.";
     FORCED_WINDOWS = Counter "intraday_forced_windows_total" in "windows" by ["shard"]:
         "Windows closed before their time because a limit was reached.";
     SKIPPED_MEASURES = Counter "intraday_skipped_measures_total" in "measures" by ["shard"]:
         "Measures of batches that this version does not know and skipped.";
-    MERGE_CLAMPED_VALUES = Counter "intraday_merge_clamped_values_total" in "values" by ["shard"]:
-        "Values of partial results that were clamped to their bounds.";
+    AFTER_CLOSE = Counter "intraday_after_close_total" in "deltas" by ["shard"]:
+        "Deltas that a closed window shorter than 15 min did not take.";
     CONFIG_EPOCHS = Gauge "intraday_config_epochs" in "none" by ["shard"]:
         "Distinct configurations among the sources of the shard; more than 1 outside a roll-out means copies disagree.";
     CONSUMER_LAG = Gauge "intraday_consumer_lag_records" in "records" by ["topic", "partition"]:
@@ -177,20 +179,21 @@ pub const FIGURES: &[Figure] = &[
     fold("names_overflowed", NAMES_OVERFLOWED),
     fold("label_overflow_active", LABEL_OVERFLOW_ACTIVE),
     fold("ids", IDS),
-    fold("ids_evicted", IDS_EVICTED),
+    fold("ids_closed_early", IDS_CLOSED_EARLY),
     Figure { stage: StageKind::Fold, name: "ids_horizon_ms", vital: IDS_HORIZON, divisor: 1_000 },
-    fold("contacts_evicted", CONTACTS_EVICTED),
-    fold("agents_evicted", AGENTS_EVICTED),
-    fold("clamped_values", CLAMPED_VALUES),
-    fold("late_measures", LATE_MEASURES),
+    fold("expired", EXPIRED),
+    fold("refused", REFUSED),
+    fold("unknown_values", UNKNOWN_VALUES),
+    fold("epoch", EPOCH),
+    fold("commits", STATE_COMMITS),
     merge("groups", GROUPS),
     merge("open_windows", OPEN_WINDOWS),
-    merge("series", SERIES),
-    merge("series_dropped", SERIES_DROPPED),
+    merge("group_overflow", GROUP_OVERFLOW),
+    merge("forced_loss", FORCED_LOSS),
+    merge("after_close", AFTER_CLOSE),
     merge("live_waiting", LIVE_WAITING),
     merge("forced_windows", FORCED_WINDOWS),
     merge("skipped_measures", SKIPPED_MEASURES),
-    merge("clamped_values", MERGE_CLAMPED_VALUES),
     merge("config_epochs", CONFIG_EPOCHS),
 ];
 

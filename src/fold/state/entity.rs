@@ -3,16 +3,12 @@
 //! Times are told from a base, dimensions by a mask of those that differ from a base. What follows from the rest
 //! (the moment of the timer) is not written. Fields are taken apart by name, so that a new one cannot be forgotten.
 
+use super::fields::{NO_DIMS, malformed, read_dims, read_sym, read_time, read_u32, write_dims, write_time};
 use crate::event::{AgentState, Channel};
 use crate::fold::agent::Agent;
 use crate::fold::contact::{Contact, Leg, LegState, PARTIES_MAX, Response, Ring, Visit};
-use crate::fold::sink::Dims;
-use crate::ids::Sym;
-use crate::kpi::groups::Dimension;
 use crate::measure::wire::{Reader, WireError, Writer};
 use crate::time::EventMs;
-
-const NO_DIMS: Dims = [Sym::EMPTY; Dimension::LEN];
 
 /// Bits of a contact's flags.
 mod flag {
@@ -106,10 +102,7 @@ pub(super) fn write_contact(contact: &Contact, base: EventMs, out: &mut Writer) 
     }
     if flags & flag::RINGS != 0 {
         out.unsigned(rings.len() as u64);
-        for Ring { agent_key, began } in rings {
-            out.fixed(*agent_key);
-            write_time(*began, *first, out);
-        }
+        rings.iter().for_each(|ring| write_ring(*ring, *first, out));
     }
     if flags & flag::LEGS != 0 {
         out.unsigned(legs.len() as u64);
@@ -127,6 +120,11 @@ pub(super) fn write_contact(contact: &Contact, base: EventMs, out: &mut Writer) 
     for at in [unanswered, ended].into_iter().flatten() {
         write_time(*at, *first, out);
     }
+}
+
+fn write_ring(Ring { agent_key, began }: Ring, first: EventMs, out: &mut Writer) {
+    out.fixed(agent_key);
+    write_time(began, first, out);
 }
 
 fn write_visit(visit: &Visit, contact: &Contact, out: &mut Writer) {
@@ -262,57 +260,16 @@ pub(super) fn read_agent(reader: &mut Reader<'_>, base: EventMs, names: usize) -
     Ok(agent)
 }
 
-/// A mask of the dimensions that differ from `base`, then those.
-fn write_dims(dims: &Dims, base: &Dims, out: &mut Writer) {
-    let differs = |at: &usize| dims[*at] != base[*at];
-    let mask = (0..Dimension::LEN).filter(differs).fold(0u64, |mask, at| mask | 1 << at);
-    out.unsigned(mask);
-    for at in (0..Dimension::LEN).filter(differs) {
-        out.unsigned(u64::from(dims[at].0));
-    }
-}
-
-fn read_dims(reader: &mut Reader<'_>, base: &Dims, names: usize) -> Result<Dims, WireError> {
-    let mask = reader.unsigned()?;
-    let mut dims = *base;
-    for (at, sym) in dims.iter_mut().enumerate() {
-        if mask & 1 << at != 0 {
-            *sym = read_sym(reader, names)?;
-        }
-    }
-    Ok(dims)
-}
-
-pub(super) fn read_sym(reader: &mut Reader<'_>, names: usize) -> Result<Sym, WireError> {
-    let sym = read_u32(reader)?;
-    if (sym as usize) < names { Ok(Sym(sym)) } else { Err(malformed("a name that the names records hold")) }
-}
-
 fn read_parties(reader: &mut Reader<'_>) -> Result<usize, WireError> {
     let count = reader.count()?;
     if count <= PARTIES_MAX { Ok(count) } else { Err(malformed("at most 16 rings or legs")) }
 }
 
-pub(super) fn read_u32(reader: &mut Reader<'_>) -> Result<u32, WireError> {
-    u32::try_from(reader.unsigned()?).map_err(|_| malformed("a number of 32 bits"))
-}
-
-/// Wrapping, so that every pair of times is exact.
-pub(super) fn write_time(at: EventMs, base: EventMs, out: &mut Writer) {
-    out.signed(at.0.wrapping_sub(base.0));
-}
-
-pub(super) fn read_time(reader: &mut Reader<'_>, base: EventMs) -> Result<EventMs, WireError> {
-    Ok(EventMs(base.0.wrapping_add(reader.signed()?)))
-}
-
-pub(super) const fn malformed(expected: &'static str) -> WireError {
-    WireError { expected, position: 0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::sink::Dims;
+    use crate::ids::Sym;
     use proptest::prelude::*;
 
     fn dims() -> impl Strategy<Value = Dims> {

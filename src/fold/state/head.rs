@@ -1,6 +1,6 @@
 //! The head of a partition's state: what must fit, where it stands, and every small count.
 
-use super::entity::malformed;
+use super::fields::malformed;
 use super::part::{read_generation, write_generation};
 use crate::fold::clock::PartitionClock;
 use crate::fold::config::FoldConfig;

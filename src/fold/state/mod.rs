@@ -5,6 +5,7 @@
 
 pub mod buckets;
 mod entity;
+mod fields;
 pub mod fingerprints;
 mod head;
 pub mod log;

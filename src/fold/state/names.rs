@@ -1,7 +1,7 @@
 //! The admitted names in the state topic: blocks in the order of admission; the one that grew is rewritten.
 
 use super::StateRecord;
-use super::entity::{malformed, read_sym};
+use super::fields::{malformed, read_sym};
 use crate::fold::names::Admission;
 use crate::ids::{OTHER_NAME, Sym};
 use crate::kpi::groups::Dimension;

@@ -2,7 +2,8 @@
 //!
 //! Each part says of which commit it is and how many parts there are, so that a restore knows when it has all.
 
-use super::entity::{malformed, read_agent, read_contact, read_time, write_agent, write_contact, write_time};
+use super::entity::{read_agent, read_contact, write_agent, write_contact};
+use super::fields::{malformed, read_time, write_time};
 use super::{PART_BYTES, StateRecord};
 use crate::fold::agent::Agent;
 use crate::fold::contact::Contact;

@@ -40,8 +40,8 @@ pub enum RestoreError {
     },
     /// What cannot change under existing state changed.
     #[error(
-        "the state was written with another layout, {name} was {found:#x} and is {asked:#x}: set it back, or begin anew \
-         under another service id"
+        "the state was written with another layout, {name} was {found:#x} and is {asked:#x}: set it back, or begin \
+         anew under another service id"
     )]
     Layout {
         /// What changed.
@@ -53,8 +53,8 @@ pub enum RestoreError {
     },
     /// State and committed offset are of different commits.
     #[error(
-        "the state ends at offset {state} and the committed offset is {committed}: they are written together, so one of \
-         them was changed or not read to its end; restore both, or delete both"
+        "the state ends at offset {state} and the committed offset is {committed}: they are written together, so one \
+         of them was changed or not read to its end; restore both, or delete both"
     )]
     Offset {
         /// Where the state ends.
