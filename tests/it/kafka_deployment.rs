@@ -19,6 +19,11 @@ pub const SHARDS: i32 = 3;
 /// How long the service may take to become ready, or to do what a test waits for.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// Out-of-orderness and grace: by how much the last event must be later than the end of a window.
+pub const SETTLE_MS: i64 = 65_000;
+/// Tests that tell the end by an event want no help of the clock.
+pub const NEVER_IDLE: &str = "idle_after = \"10m\"";
+
 const POLL: Duration = Duration::from_millis(50);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
@@ -53,6 +58,7 @@ impl Deployment {
         let text = format!(
             "[service]\nid = \"{id}\"\ninstance = \"one\"\nstart_from = \"earliest\"\n\
              [kafka]\nbrokers = [\"{}\"]\ninput_topics = [\"{input}\"]\nshards = {SHARDS}\n\
+             kpis_retention = \"7d\"\n\
              [http]\nlisten = \"{address}\"\n[time]\n{settings}\n",
             kafka.bootstrap()
         );
@@ -176,6 +182,7 @@ pub fn last_words(partitions: i32, time_ms: i64) -> Vec<Outgoing> {
 
 /// The partition of a key, by a hash that is the tests' own.
 pub fn partition_of(key: &str, partitions: i32) -> i32 {
-    let hash = key.bytes().fold(2_166_136_261_u32, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(16_777_619));
+    let hash =
+        key.bytes().fold(2_166_136_261_u32, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(16_777_619));
     (hash % partitions.unsigned_abs()) as i32
 }

@@ -2,11 +2,13 @@
 //!
 //! It must never know how a record came about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::harness::process::Process;
 use crate::harness::records::Record;
+use crate::kafka_deployment::{Deployment, eventually};
 use crate::reference::{self, RecordKey};
 
 /// All that a consumer saw of one group and window, in the order of the topic.
@@ -44,6 +46,48 @@ pub fn by_key(records: &[Record]) -> BTreeMap<RecordKey, Seen> {
         entry.records.push(value);
     }
     seen
+}
+
+/// Waits for the settled records of `wanted`, and returns all records.
+pub fn settled(
+    deployment: &Deployment,
+    service: &mut Process,
+    wanted: &BTreeSet<RecordKey>,
+) -> BTreeMap<RecordKey, Seen> {
+    eventually(service, "final records of all windows", || {
+        let seen = by_key(&deployment.read("kpis"));
+        let is_open = |key: &&RecordKey| seen.get(*key).and_then(Seen::settled).is_none();
+        let open: Vec<&RecordKey> = wanted.iter().filter(is_open).collect();
+        match open.first() {
+            Some(key) => {
+                let live = seen.get(*key).and_then(|seen| seen.records.last());
+                Err(format!(
+                    "{} of {} have none, as {key:?}, of which there is {live:?}",
+                    open.len(),
+                    wanted.len()
+                ))
+            }
+            None => Ok(seen),
+        }
+    })
+}
+
+/// One final for each group and window, all records of a tenant in one partition, revisions only growing.
+pub fn assert_exactly_once(seen: &BTreeMap<RecordKey, Seen>) {
+    let mut homes: BTreeMap<&str, i32> = BTreeMap::new();
+    for (key, seen) in seen {
+        assert!(seen.count("final") <= 1, "{} finals of {key:?}", seen.count("final"));
+        let home = *homes.entry(key.1[0].as_str()).or_insert(seen.partitions[0]);
+        assert!(seen.partitions.iter().all(|at| *at == home), "{key:?} lies in {:?}", seen.partitions);
+        let revisions: Vec<i64> = seen.records.iter().filter_map(|r| r["revision"].as_i64()).collect();
+        assert!(revisions.is_sorted(), "revisions of {key:?}: {revisions:?}");
+        let first = seen.records.iter().position(|record| record["status"] != "live");
+        let after = first.map_or(&[][..], |at| &seen.records[at..]);
+        assert!(
+            after.iter().all(|record| record["status"] != "live"),
+            "a live record after the final of {key:?}"
+        );
+    }
 }
 
 /// Reads lines of `replay`: the last record of each key.
@@ -152,7 +196,11 @@ fn assert_headers(record: &Record, value: &Value) {
     assert_eq!(header("revision"), value["revision"].to_string());
     let key: Value = serde_json::from_slice(record.key.as_deref().expect("a key")).expect("a key of JSON");
     let (set, values, window, _) = key_of(value);
-    let start = if value["window"]["kind"] == "sliding" { "latest".to_owned() } else { text(&value["window"]["start"]) };
+    let start = if value["window"]["kind"] == "sliding" {
+        "latest".to_owned()
+    } else {
+        text(&value["window"]["start"])
+    };
     assert_eq!(key, serde_json::json!([values[0], set, values[1..], window, start]));
 }
 

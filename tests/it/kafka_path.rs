@@ -3,66 +3,28 @@
 //! Each test has topics of its own on the shared broker. The judges are the reference model and `replay`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness;
-use crate::harness::guard::{Signal, output_within};
-use crate::harness::process::Process;
+use crate::harness::guard::output_within;
 use crate::harness::provision::{Packaged, present, tool};
-use crate::harness::records::{Outgoing, unique_name};
-use crate::kafka_deployment::{Deployment, SHARDS, event, eventually, last_words, partition_of};
-use crate::kafka_finals::{Seen, by_key, content, differences, end_ms, replayed};
+use crate::harness::records::Outgoing;
+use crate::kafka_deployment::{Deployment, NEVER_IDLE, SETTLE_MS, SHARDS, event, eventually, last_words};
+use crate::kafka_finals::{Seen, assert_exactly_once, by_key, differences, settled};
 use crate::reference::{self, Input, RecordKey};
 use crate::scenario::{Options, scenario};
 
 const PARTITIONS: i32 = 4;
 const DAY_MS: i64 = 86_400_000;
-/// Out-of-orderness and grace: what the last event must be later than the end of a window.
-const SETTLE_MS: i64 = 65_000;
-/// Tests that tell the end by an event want no help of the clock.
-const NEVER_IDLE: &str = "idle_after = \"10m\"";
-
-/// Waits for the settled records of `wanted`, and returns all records.
-fn settled(
-    deployment: &Deployment,
-    service: &mut Process,
-    wanted: &BTreeSet<RecordKey>,
-) -> BTreeMap<RecordKey, Seen> {
-    eventually(service, "final records of all windows", || {
-        let seen = by_key(&deployment.read("kpis"));
-        let is_open = |key: &&RecordKey| seen.get(*key).and_then(Seen::settled).is_none();
-        let open: Vec<&RecordKey> = wanted.iter().filter(is_open).collect();
-        match open.first() {
-            Some(key) => {
-                let live = seen.get(*key).and_then(|seen| seen.records.last());
-                Err(format!("{} of {} have none, as {key:?}, of which there is {live:?}", open.len(), wanted.len()))
-            }
-            None => Ok(seen),
-        }
-    })
-}
-
-/// One final for each group and window, all records of a tenant in one partition, revisions only growing.
-fn assert_exactly_once(seen: &BTreeMap<RecordKey, Seen>) {
-    let mut homes: BTreeMap<&str, i32> = BTreeMap::new();
-    for (key, seen) in seen {
-        assert!(seen.count("final") <= 1, "{} finals of {key:?}", seen.count("final"));
-        let home = *homes.entry(key.1[0].as_str()).or_insert(seen.partitions[0]);
-        assert!(seen.partitions.iter().all(|at| *at == home), "{key:?} lies in {:?}", seen.partitions);
-        let revisions: Vec<i64> = seen.records.iter().filter_map(|r| r["revision"].as_i64()).collect();
-        assert!(revisions.is_sorted(), "revisions of {key:?}: {revisions:?}");
-        let first = seen.records.iter().position(|record| record["status"] != "live");
-        let after = first.map_or(&[][..], |at| &seen.records[at..]);
-        assert!(after.iter().all(|record| record["status"] != "live"), "a live record after the final of {key:?}");
-    }
-}
+const HOUR_MS: i64 = 3_600_000;
 
 /// A scenario without events from the future, whose judgement is a matter of the clock that a test runs at,
 /// and with an end to every window.
 fn odd_inputs(seed: u64) -> (reference::Config, Vec<Input>, Vec<Outgoing>, i64) {
-    let options = Options { partitions: PARTITIONS as u32, vary_config: false, gap: false, ..Options::default() };
+    let options =
+        Options { partitions: PARTITIONS as u32, vary_config: false, gap: false, ..Options::default() };
     let made = scenario(seed, &options);
     let now_ms = i64::MAX / 2;
     let is_future = |input: &Input| {
@@ -119,7 +81,9 @@ fn odd_events_become_the_records_of_the_model() {
     let mut wrong = Vec::new();
     for key in &wanted {
         let last = seen[key].settled().expect("a settled record");
-        wrong.extend(differences(last, &outcome.records[key]).into_iter().map(|what| format!("{key:?}: {what}")));
+        wrong.extend(
+            differences(last, &outcome.records[key]).into_iter().map(|what| format!("{key:?}: {what}")),
+        );
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
 
@@ -127,17 +91,26 @@ fn odd_events_become_the_records_of_the_model() {
     offsets_are_committed(&deployment, &sent);
 }
 
-fn dead_letters_hold_what_was_refused(deployment: &Deployment, inputs: &[Input], outcome: &reference::Outcome) {
+fn dead_letters_hold_what_was_refused(
+    deployment: &Deployment,
+    inputs: &[Input],
+    outcome: &reference::Outcome,
+) {
     let refused = |verdict: &str| matches!(verdict, "late" | "rejected");
-    let wanted: BTreeMap<(u32, i64), &str> =
-        outcome.judgements.iter().filter(|(_, verdict)| refused(verdict)).map(|(at, verdict)| (*at, *verdict)).collect();
+    let wanted: BTreeMap<(u32, i64), &str> = outcome
+        .judgements
+        .iter()
+        .filter(|(_, verdict)| refused(verdict))
+        .map(|(at, verdict)| (*at, *verdict))
+        .collect();
     let letters = deployment.read("dead-letters");
     assert!(wanted.values().any(|v| *v == "late") && wanted.values().any(|v| *v == "rejected"), "{wanted:?}");
     assert_eq!(letters.len(), wanted.len(), "dead letters");
     let mut found = BTreeMap::new();
     for letter in &letters {
         let header = |name: &str| {
-            let bytes = letter.headers.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.clone());
+            let bytes =
+                letter.headers.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.clone());
             String::from_utf8(bytes.unwrap_or_default()).unwrap()
         };
         let at: (u32, i64) = (header("partition").parse().unwrap(), header("offset").parse().unwrap());
@@ -162,4 +135,92 @@ fn offsets_are_committed(deployment: &Deployment, sent: &[Outgoing]) {
     let partials = deployment.topic("partials");
     let merged = deployment.kafka.committed(&format!("{}.merge", deployment.id), &partials);
     assert_eq!(merged.len(), SHARDS as usize, "partials offsets of the merge: {merged:?}");
+}
+
+#[test]
+fn a_quiet_center_closes_its_windows_by_the_clock() {
+    let Some(kafka) = harness::kafka() else { return };
+    let deployment = Deployment::new(kafka, "quiet", PARTITIONS, "idle_after = \"500ms\"");
+    deployment.create_topics();
+    let began_ms = now_ms() - 5 * HOUR_MS;
+    let call = |kind: &str, at_ms: i64, contact: &str| {
+        let value = json!({"id": format!("{contact}-{kind}"), "type": kind, "time": at_ms, "tenant": "acme",
+            "contact_id": contact, "channel": "voice", "queue": "billing"});
+        event(1, contact, &value.to_string())
+    };
+    let story = [
+        call("contact.queued", began_ms, "c1"),
+        call("contact.answered", began_ms + 8_000, "c1"),
+        call("contact.ended", began_ms + 68_000, "c1"),
+    ];
+    deployment.produce(&story);
+    let mut service = deployment.start();
+    let day_ms = 24 * HOUR_MS;
+    let start_ms = began_ms - began_ms.rem_euclid(HOUR_MS / 4);
+    let keys = [
+        ("tenant".to_owned(), vec!["acme".to_owned()], "15m".to_owned(), start_ms),
+        (
+            "tenant".to_owned(),
+            vec!["acme".to_owned()],
+            "1h".to_owned(),
+            began_ms - began_ms.rem_euclid(HOUR_MS),
+        ),
+    ];
+    // Three of the four partitions never had a record: only their idle marks let the shard go on.
+    let seen = settled(&deployment, &mut service, &keys.clone().into_iter().collect());
+    for key in &keys {
+        let record = seen[key].settled().expect("a settled record");
+        assert_eq!(record["counts"]["contacts_answered"], 1, "{record}");
+        assert_eq!(record["kpis"]["asa"]["value"], 8.0, "{record}");
+    }
+    let day = (
+        "tenant".to_owned(),
+        vec!["acme".to_owned()],
+        "day".to_owned(),
+        began_ms - began_ms.rem_euclid(day_ms),
+    );
+    let today_ms = now_ms() - now_ms().rem_euclid(day_ms);
+    let is_over = day.3 < today_ms;
+    assert!(
+        is_over || seen.get(&day).and_then(Seen::settled).is_none(),
+        "a day that is not over is not final"
+    );
+
+    // The clock has passed it: an event of that time is late, and only because the partition was idle.
+    deployment.produce(&[call("contact.queued", began_ms + 90_000, "c2")]);
+    let letter = eventually(&mut service, "a dead letter", || {
+        deployment.read("dead-letters").pop().ok_or_else(|| "there is none".to_owned())
+    });
+    let reason = letter.headers.iter().find(|(key, _)| key == "reason").and_then(|(_, value)| value.clone());
+    assert_eq!(reason.as_deref(), Some(&b"late_after_idle"[..]), "{:?}", letter.headers);
+}
+
+#[test]
+fn other_clients_read_the_records() {
+    let Some(kafka) = harness::kafka() else { return };
+    let Some(kcat) = present(tool(Packaged::Kcat)) else { return };
+    let deployment = Deployment::new(kafka, "kcat", 1, NEVER_IDLE);
+    deployment.create_topics();
+    let value = r#"{"id":"1","type":"contact.queued","time":1767600000000,"tenant":"acme","contact_id":"c","channel":"chat","queue":"sales"}"#;
+    deployment.produce(&[event(0, "c", value)]);
+    deployment.produce(&last_words(1, 1_767_600_000_000 + 3 * DAY_MS));
+    let mut service = deployment.start();
+    let key = ("tenant".to_owned(), vec!["acme".to_owned()], "15m".to_owned(), 1_767_600_000_000);
+    settled(&deployment, &mut service, &BTreeSet::from([key]));
+    let mut read = kcat.command();
+    read.args(["-C", "-e", "-q", "-b", kafka.bootstrap(), "-t", &deployment.topic("kpis")]);
+    read.args(["-X", "isolation.level=read_committed", "-f", "%p %k %h %s\n"]);
+    let output = output_within(&mut read, b"", Duration::from_secs(20)).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let wanted = r#"["acme","tenant,channel,queue",["chat","sales"],"15m","2026-01-05T08:00:00Z"]"#;
+    let line = text.lines().find(|line| line.contains(wanted) && line.contains("status=final"));
+    let line = line.unwrap_or_else(|| panic!("no final among:\n{text}"));
+    assert!(line.contains("schema=intraday.kpi.v1") && line.contains("revision="), "{line}");
+    let value: Value = serde_json::from_str(&line[line.find('{').unwrap()..]).unwrap();
+    assert_eq!(value["counts"]["contacts_offered"], 1);
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
 }

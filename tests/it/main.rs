@@ -6,5 +6,7 @@ mod http;
 mod kafka_deployment;
 mod kafka_finals;
 mod kafka_path;
+mod kafka_restart;
+mod kafka_topics;
 mod reference;
 mod scenario;
