@@ -104,6 +104,9 @@ impl Fold {
     /// End of a file: levels stop at `levels_stop`, timers run to `until`.
     pub fn end(&mut self, levels_stop: EventMs, until: EventMs) {
         self.set_floor();
+        // A timer due before the stop still ends its levels when it is due.
+        self.clock.advance(levels_stop.plus(self.config.out_of_orderness_ms));
+        self.fire_timers();
         self.stop_levels(levels_stop);
         self.sink.levels_stopped = true;
         self.clock.advance(until.plus(self.config.out_of_orderness_ms));

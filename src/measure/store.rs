@@ -104,6 +104,7 @@ fn write_line(line: &LevelLine, out: &mut Writer) {
     out.signed(line.area_ms);
     out.signed(line.folded_net);
     out.optional(line.folded_max);
+    out.optional(line.folded_first.map(|slice| slice.0));
     out.unsigned(line.recent.len() as u64);
     for (slice, net) in &line.recent {
         out.signed(slice.0);
@@ -117,6 +118,7 @@ fn read_line(level: Level, reader: &mut Reader<'_>) -> Result<LevelLine, WireErr
     line.area_ms = reader.signed()?;
     line.folded_net = reader.signed()?;
     line.folded_max = reader.optional()?;
+    line.folded_first = reader.optional()?.map(Slice);
     for _ in 0..reader.count()? {
         line.recent.push((Slice(reader.signed()?), reader.signed()?));
     }

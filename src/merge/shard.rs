@@ -300,19 +300,20 @@ impl Shard {
         }
     }
 
-    /// A level that changed in `pane` is another in every later pane: those that are closed are corrected.
+    /// A level that changed in `pane` is another in every later pane: those that are closed are corrected, also the
+    /// ones that had nothing to show so far.
     fn dirty_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
         let panes = &mut self.panes[place];
-        if pane.end > panes.closed_through[calendar] {
-            return;
-        }
-        let later = (Pane { start: pane.end, end: EventMs::MIN }, 0);
-        for ((pane, other), open) in panes.panes.range_mut(later..) {
-            if *other == calendar && open.closed {
-                let cell = open.cells.entry(group).or_default();
-                (cell.dirty, cell.unsaved) = (true, true);
-                self.due.insert((place, *pane, calendar));
-            }
+        let through = panes.closed_through[calendar];
+        let mut later = pane.end;
+        while later < through {
+            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
+            later = pane.end;
+            let open = panes.panes.entry((pane, calendar)).or_default();
+            open.closed = true;
+            let cell = open.cells.entry(group).or_default();
+            (cell.dirty, cell.unsaved) = (true, true);
+            self.due.insert((place, pane, calendar));
         }
     }
 
@@ -384,7 +385,7 @@ impl Shard {
         if next.end > limit || existing.is_some_and(|pane| pane.start <= next.start) {
             return existing;
         }
-        if self.any_level(calendar) {
+        if self.any_level(place, next, calendar) {
             return Some(next);
         }
         // Nothing goes on in the gap: everything up to the limit, or the next pane there is, counts as closed.
@@ -394,11 +395,13 @@ impl Shard {
         existing
     }
 
-    fn any_level(&self, calendar: usize) -> bool {
-        let states = self.states.iter().enumerate();
-        states
-            .filter(|(group, _)| self.groups.row(*group as GroupId).calendar == calendar)
-            .any(|(_, state)| state.levels.iter().any(|level| *level != 0))
+    /// Whether a level of any group is not 0 in a pane: those of later panes, added already, left out.
+    fn any_level(&self, place: usize, pane: Pane, calendar: usize) -> bool {
+        let groups = 0..self.states.len() as GroupId;
+        groups.filter(|group| self.groups.row(*group).calendar == calendar).any(|group| {
+            let levels = &self.states[group as usize].levels;
+            self.panes[place].figures(pane, calendar, group, levels).iter().any(|figure| !figure.is_zero())
+        })
     }
 
     fn close_pane(&mut self, place: usize, pane: Pane, calendar: usize) {

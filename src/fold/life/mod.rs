@@ -65,10 +65,13 @@ pub fn opens(event: &Event<'_>) -> bool {
 impl Life<'_> {
     /// A contact opened by `event`, before the event itself is applied.
     pub fn open(&mut self, event: &Event<'_>) -> Contact {
+        // Without a channel it lives as `other` does, under the empty name.
         let channel = event.channel.unwrap_or(Channel::Other);
         let inbound = event.direction.unwrap_or(Direction::Inbound) == Direction::Inbound;
         let mut dims = self.places.tenant_dims(event);
-        self.places.set_channel(&mut dims, channel);
+        if event.channel.is_some() {
+            self.places.set_channel(&mut dims, channel);
+        }
         let mut contact = Contact::new(channel, inbound, dims, event.time);
         if contact.responds_by_answer() || !inbound {
             return contact;
@@ -86,8 +89,10 @@ impl Life<'_> {
 
     /// Applies an event to a known contact.
     pub fn apply(&mut self, contact: &mut Contact, event: &Event<'_>) -> Fit {
+        let was_completed = contact.completed;
         let fit = if contact.inbound { self.transition(contact, event) } else { pass(contact, event) };
-        if fit == Fit::Folded {
+        // What comes after the completion does nothing: it does not keep the contact remembered either.
+        if fit == Fit::Folded && !was_completed {
             contact.last = contact.last.max(event.time);
         }
         fit

@@ -181,7 +181,7 @@ const fn flow_out_count(reason: FlowOut) -> Count {
     }
 }
 
-/// Voice and video: the answer is the first response.
+/// Voice, video and callback: the answer is the first response.
 pub(super) const fn answer_is_response(channel: Channel) -> bool {
-    matches!(channel, Channel::Voice | Channel::Video)
+    matches!(channel, Channel::Voice | Channel::Video | Channel::Callback)
 }

@@ -93,7 +93,8 @@ impl Teller<'_> {
             let is_after = known.ended_ms.is_some_and(|ended_ms| event.time_ms >= ended_ms);
             match kind {
                 "contact.created" | "contact.queued" if is_after => *slot = None,
-                "message.sent" | "contact.attempt_failed" => return Verdict::Folded,
+                "message.sent" => return Verdict::Folded,
+                _ if event.is_passing() => return Verdict::Folded,
                 _ => return Verdict::Inconsistent,
             }
         }
@@ -101,8 +102,9 @@ impl Teller<'_> {
             Some(contact) => contact,
             None if opens(event) => {
                 let mut contact = Contact::opened(event, act);
-                contact.remember(event);
-                if kind != "message.sent" || event.choice("author", "") != "agent" {
+                let is_reply = kind == "message.sent" && event.choice("author", "") == "agent";
+                if !is_reply && !event.is_passing() {
+                    contact.remember(event);
                     self.start_cycle(&mut contact, act);
                 }
                 slot.insert(contact)
@@ -133,10 +135,7 @@ impl Teller<'_> {
             "contact.ended" => self.ended(contact, event, act),
             "contact.wrapup_ended" => self.wrapup_ended(contact, event, act),
             "message.sent" => self.message(contact, event, act),
-            _ => {
-                contact.remember(event);
-                Verdict::Folded
-            }
+            _ => Verdict::Folded,
         }
     }
 

@@ -46,6 +46,7 @@ impl Teller<'_> {
         let reason = event.choice("reason", "other");
         let reason = REASONS.into_iter().find(|known| *known == reason).unwrap_or("other");
         self.flow_out(contact, reason, act);
+        contact.rings.clear();
         contact.has_left = !contact.is_in_progress();
         Verdict::Folded
     }
@@ -142,10 +143,11 @@ impl Teller<'_> {
         let Some(visit) = contact.visit.take() else { return };
         self.count(contact, act, &visit.dims, "contacts_flowed_out");
         self.count(contact, act, &visit.dims, &format!("contacts_flowed_out_{reason}"));
-        self.time(contact, act, &visit.dims, "wait_all", act.time_ms - visit.queued_ms);
+        let wait_ms = act.time_ms - visit.queued_ms;
+        self.time(contact, act, &visit.dims, "wait_flowed_out", wait_ms);
+        self.time(contact, act, &visit.dims, "wait_all", wait_ms);
         if reason == "callback" {
             self.count(contact, act, &visit.dims, "callbacks_requested");
-            let wait_ms = act.time_ms - visit.queued_ms;
             if visit.threshold_ms.is_some_and(|threshold_ms| self.config.is_within(wait_ms, threshold_ms)) {
                 self.count(contact, act, &visit.dims, "callback_within_threshold");
             }

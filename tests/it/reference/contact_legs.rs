@@ -32,7 +32,7 @@ impl Teller<'_> {
     pub fn answered(&mut self, contact: &mut Contact, event: &Event, act: Act) -> Verdict {
         let fits = match &contact.visit {
             Some(visit) => visit.queued_ms <= act.time_ms,
-            None => !contact.is_in_progress(),
+            None => !contact.is_in_progress() && contact.ended_ms.is_none_or(|ended_ms| ended_ms <= act.time_ms),
         };
         if !fits || contact.legs.len() >= MOST_AT_ONCE {
             return Verdict::Inconsistent;
@@ -60,6 +60,7 @@ impl Teller<'_> {
         contact.rings.clear();
         contact.had_leg = true;
         contact.has_left = false;
+        contact.ended_ms = None;
         let level = Open { what: "contacts_in_progress", from_ms: act.level_ms(), dims: dims.clone() };
         contact.legs.push(Leg {
             dims,

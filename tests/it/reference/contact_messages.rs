@@ -59,7 +59,7 @@ impl Teller<'_> {
         let threshold_ms = self.config.threshold_ms(&dims.tenant, &dims.channel, &dims.queue);
         if let Some(threshold_ms) = threshold_ms {
             self.count(contact, act, &dims, "first_response_judged");
-            if response_ms <= threshold_ms {
+            if self.config.is_within(response_ms, threshold_ms) {
                 self.count(contact, act, &dims, "first_response_within_threshold");
             }
         }

@@ -8,7 +8,7 @@ const CHANNELS: [&str; 11] =
     ["voice", "video", "chat", "messaging", "sms", "social", "email", "callback", "ticket", "task", "other"];
 
 /// Types that a contact's story is made of.
-const CONTACT_TYPES: [&str; 15] = [
+const CONTACT_TYPES: [&str; 24] = [
     "contact.created",
     "contact.queued",
     "contact.offered",
@@ -24,13 +24,6 @@ const CONTACT_TYPES: [&str; 15] = [
     "contact.attempt_failed",
     "contact.final",
     "message.sent",
-];
-
-/// Types that an agent's story is made of.
-const AGENT_TYPES: [&str; 2] = ["agent.state_changed", "agent.heartbeat"];
-
-/// Types whose KPIs are not built: folded, and nothing further.
-const IDLE_TYPES: [&str; 31] = [
     "contact.agent_joined",
     "contact.agent_left",
     "contact.assigned",
@@ -40,6 +33,28 @@ const IDLE_TYPES: [&str; 31] = [
     "contact.reopened",
     "contact.escalated",
     "contact.discarded",
+];
+
+/// Types of a contact that do nothing but, some of them, open it.
+const PASSING_TYPES: [&str; 11] = [
+    "contact.attempt_failed",
+    "contact.final",
+    "contact.agent_joined",
+    "contact.agent_left",
+    "contact.assigned",
+    "contact.status_changed",
+    "contact.handed_off",
+    "contact.resolved",
+    "contact.reopened",
+    "contact.escalated",
+    "contact.discarded",
+];
+
+/// Types that an agent's story is made of.
+const AGENT_TYPES: [&str; 2] = ["agent.state_changed", "agent.heartbeat"];
+
+/// Types whose KPIs are not built: folded, and nothing further.
+const IDLE_TYPES: [&str; 22] = [
     "agent.described",
     "queue.described",
     "survey.sent",
@@ -114,6 +129,11 @@ impl Event {
         } else {
             Subject::Unknown
         }
+    }
+
+    /// Whether it does nothing to a contact that is known.
+    pub fn is_passing(&self) -> bool {
+        PASSING_TYPES.contains(&self.kind.as_str())
     }
 
     /// The deduplication key: source and id.
