@@ -77,6 +77,7 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
             settings::GroupProtocol::Consumer => GroupProtocol::Consumer,
         },
         replication: (settings.kafka.replication_factor > 0).then_some(settings.kafka.replication_factor),
+        kpis_retention: millis(settings.kafka.kpis_retention_ms),
         ..KafkaConfig::default()
     }
 }

@@ -77,6 +77,8 @@ pub struct KafkaConfig {
     pub restore_timeout: Duration,
     /// Replicas of topics that are created; `None`: the broker's default.
     pub replication: Option<i32>,
+    /// How long records of the kpis topic are kept, where it is created.
+    pub kpis_retention: Duration,
 }
 
 impl Default for KafkaConfig {
@@ -101,6 +103,7 @@ impl Default for KafkaConfig {
             group_protocol: GroupProtocol::Classic,
             restore_timeout: Duration::from_secs(30),
             replication: None,
+            kpis_retention: Duration::from_secs(30 * 24 * 3_600),
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct TopicPlan {
     /// Its partitions.
     pub partitions: u32,
     /// Its settings.
-    pub settings: Vec<(&'static str, &'static str)>,
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// What `create` did about a topic.
@@ -43,8 +43,9 @@ pub enum Created {
 #[must_use]
 pub fn plan(config: &KafkaConfig, inputs: &[(String, u32)]) -> Vec<TopicPlan> {
     let names = TopicNames::new(&config.id);
-    let topic = |name: &str, partitions: u32, settings: &[(&'static str, &'static str)]| {
-        let settings = [settings, &[("max.message.bytes", MAX_MESSAGE_BYTES)]].concat();
+    let topic = |name: &str, partitions: u32, settings: &[(&'static str, &str)]| {
+        let size = [("max.message.bytes", MAX_MESSAGE_BYTES)];
+        let settings = settings.iter().chain(&size).map(|(key, value)| (*key, (*value).to_owned())).collect();
         TopicPlan { name: name.to_owned(), partitions, settings }
     };
     // Small segments, cleaned early: a restore reads the whole partition. Only closed segments are cleaned.
@@ -62,8 +63,12 @@ pub fn plan(config: &KafkaConfig, inputs: &[(String, u32)]) -> Vec<TopicPlan> {
         ("retention.bytes", "-1"),
         ("segment.bytes", "67108864"),
     ];
-    let kpis =
-        [("cleanup.policy", "compact,delete"), ("retention.ms", "2592000000"), ("segment.bytes", "67108864")];
+    let retention_ms = config.kpis_retention.as_millis().to_string();
+    let kpis = [
+        ("cleanup.policy", "compact,delete"),
+        ("retention.ms", retention_ms.as_str()),
+        ("segment.bytes", "67108864"),
+    ];
     let dead_letters = [("cleanup.policy", "delete"), ("retention.ms", "2592000000")];
     let mut plan = vec![
         topic(&names.partials, config.shards, &partials),
@@ -183,7 +188,7 @@ fn refuse_other_policy(admin: &AdminClient<PlainContext>, topic: &TopicPlan) -> 
         .ok_or_else(|| unknown("the broker said nothing of it".to_owned()))?
         .map_err(|code| unknown(code.to_string()))?;
     let found = resource.get("cleanup.policy").and_then(|entry| entry.value.clone()).unwrap_or_default();
-    let wanted = topic.settings.iter().find(|(name, _)| *name == "cleanup.policy").map_or("", |(_, v)| *v);
+    let wanted = topic.settings.iter().find(|(name, _)| *name == "cleanup.policy").map_or("", |(_, v)| v);
     if words(&found) == words(wanted) {
         return Ok(());
     }
@@ -276,7 +281,7 @@ mod tests {
         let plan = plan(&KafkaConfig::default(), &[("calls".to_owned(), 1)]);
         let setting = |name: &str, key: &str| {
             let topic = plan.iter().find(|topic| topic.name.ends_with(name)).unwrap();
-            topic.settings.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
+            topic.settings.iter().find(|(k, _)| *k == key).map(|(_, v)| v.as_str())
         };
         assert_eq!(setting(".merge-state", "cleanup.policy"), Some("compact"));
         assert_eq!(setting(".fold-state.calls", "cleanup.policy"), Some("compact"));

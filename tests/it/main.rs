@@ -4,6 +4,11 @@
 mod differential;
 mod harness;
 mod http;
+mod kafka_deployment;
+mod kafka_finals;
+mod kafka_path;
+mod kafka_restart;
+mod kafka_topics;
 mod reference;
 mod scenario;
 mod tidy;

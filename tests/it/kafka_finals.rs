@@ -1,0 +1,209 @@
+//! The records of the kpis topic as a consumer keeps them, and how two sets of them compare.
+//!
+//! It must never know how a record came about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::harness::process::Process;
+use crate::harness::records::Record;
+use crate::kafka_deployment::{Deployment, eventually};
+use crate::reference::{self, RecordKey};
+
+/// All that a consumer saw of one group and window, in the order of the topic.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The partitions that the records lay on.
+    pub partitions: Vec<i32>,
+    /// The records.
+    pub records: Vec<Value>,
+}
+
+impl Seen {
+    /// How many records have this status.
+    pub fn count(&self, status: &str) -> usize {
+        self.records.iter().filter(|record| record["status"] == status).count()
+    }
+
+    /// The last record that is no live one.
+    pub fn settled(&self) -> Option<&Value> {
+        self.records.iter().rev().find(|record| record["status"] != "live")
+    }
+}
+
+/// Reads the records of a kpis topic: by key, sliding windows left out.
+pub fn by_key(records: &[Record]) -> BTreeMap<RecordKey, Seen> {
+    let mut seen: BTreeMap<RecordKey, Seen> = BTreeMap::new();
+    for record in records {
+        let value: Value = serde_json::from_slice(record.value.as_deref().expect("a value")).expect("JSON");
+        assert_headers(record, &value);
+        if value["window"]["kind"] == "sliding" {
+            continue;
+        }
+        let entry = seen.entry(key_of(&value)).or_default();
+        entry.partitions.push(record.partition);
+        entry.records.push(value);
+    }
+    seen
+}
+
+/// Waits for the settled records of `wanted`, and returns all records.
+pub fn settled(
+    deployment: &Deployment,
+    service: &mut Process,
+    wanted: &BTreeSet<RecordKey>,
+) -> BTreeMap<RecordKey, Seen> {
+    eventually(service, "final records of all windows", || {
+        let seen = by_key(&deployment.read("kpis"));
+        let is_open = |key: &&RecordKey| seen.get(*key).and_then(Seen::settled).is_none();
+        let open: Vec<&RecordKey> = wanted.iter().filter(is_open).collect();
+        match open.first() {
+            Some(key) => {
+                let live = seen.get(*key).and_then(|seen| seen.records.last());
+                Err(format!(
+                    "{} of {} have none, as {key:?}, of which there is {live:?}",
+                    open.len(),
+                    wanted.len()
+                ))
+            }
+            None => Ok(seen),
+        }
+    })
+}
+
+/// One final for each group and window, all records of a tenant in one partition, revisions only growing.
+pub fn assert_exactly_once(seen: &BTreeMap<RecordKey, Seen>) {
+    let mut homes: BTreeMap<&str, i32> = BTreeMap::new();
+    for (key, seen) in seen {
+        assert!(seen.count("final") <= 1, "{} finals of {key:?}", seen.count("final"));
+        let home = *homes.entry(key.1[0].as_str()).or_insert(seen.partitions[0]);
+        assert!(seen.partitions.iter().all(|at| *at == home), "{key:?} lies in {:?}", seen.partitions);
+        let revisions: Vec<i64> = seen.records.iter().filter_map(|r| r["revision"].as_i64()).collect();
+        assert!(revisions.is_sorted(), "revisions of {key:?}: {revisions:?}");
+        let first = seen.records.iter().position(|record| record["status"] != "live");
+        let after = first.map_or(&[][..], |at| &seen.records[at..]);
+        assert!(
+            after.iter().all(|record| record["status"] != "live"),
+            "a live record after the final of {key:?}"
+        );
+    }
+}
+
+/// Reads lines of `replay`: the last record of each key.
+pub fn replayed(text: &str) -> BTreeMap<RecordKey, Value> {
+    let values = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+    values.map(|value| (key_of(&value), value)).collect()
+}
+
+/// What a record must be equal in, whatever the run: all but status, revision, watermark and the time of publishing.
+pub fn content(record: &Value) -> Value {
+    let mut content = record.clone();
+    let fields = content.as_object_mut().expect("an object");
+    for name in ["status", "revision", "watermark", "published_at"] {
+        fields.remove(name);
+    }
+    content
+}
+
+/// The key of a record, from its content.
+pub fn key_of(record: &Value) -> RecordKey {
+    let set = record["group_set"].as_str().expect("a group set").to_owned();
+    let values = set.split(',').map(|name| text(&record["group"][name])).collect();
+    let start_ms = record["window"]["start_ms"].as_i64().expect("a start");
+    (set, values, text(&record["window"]["name"]), start_ms)
+}
+
+/// The end of a record's window, milliseconds since the epoch.
+pub fn end_ms(record: &Value) -> i64 {
+    record["window"]["end_ms"].as_i64().expect("an end")
+}
+
+/// What a record says otherwise than the model: counts, durations and KPIs, by name.
+pub fn differences(record: &Value, model: &reference::Record) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, count) in &model.counts {
+        let said = &record["counts"][published(name)];
+        if said.is_null() && IN_KPIS.contains(&name.as_str()) {
+            continue;
+        }
+        if said.as_i64() != Some(*count) {
+            wrong.push(format!("{name}: {said}, not {count}"));
+        }
+    }
+    for (name, values) in &model.durations {
+        let said = &record["durations"][name.as_str()];
+        let sum = values.iter().sum::<i64>();
+        let parts = [
+            ("sum", sum),
+            ("min", values.first().copied().unwrap_or(0)),
+            ("max", values.last().copied().unwrap_or(0)),
+        ];
+        if said["count"].as_u64() != Some(values.len() as u64) {
+            wrong.push(format!("{name} has count {}, not {}", said["count"], values.len()));
+        }
+        for (part, ms) in parts {
+            if (said[part].as_f64().unwrap_or(f64::NAN) * 1_000.0).round() != ms as f64 {
+                wrong.push(format!("{name} has {part} {}, not {ms} ms", said[part]));
+            }
+        }
+    }
+    for (name, (numerator, denominator)) in &model.kpis {
+        let (name, formula) = name.split_once(':').unwrap_or((name, FORMULA));
+        if formula != FORMULA {
+            continue;
+        }
+        let said = &record["kpis"][name];
+        let ratio = numerator / denominator;
+        let value = said["value"].as_f64().unwrap_or(f64::NAN);
+        // Durations are published in whole milliseconds.
+        if (value - ratio).abs() > 0.000_5 + ratio.abs() * 1e-9 || value.is_nan() {
+            wrong.push(format!("{name}: {said}, not {numerator} / {denominator}"));
+        }
+    }
+    wrong
+}
+
+const FORMULA: &str = "answered_plus_abandoned";
+
+/// Sums that a record shows within its KPIs alone.
+const IN_KPIS: [&str; 7] = [
+    "offered_unjudged",
+    "answered_unjudged",
+    "abandoned_unjudged",
+    "short_abandoned_unjudged",
+    "abandoned_within_threshold",
+    "callback_within_threshold",
+    "first_response_judged",
+];
+
+fn published(name: &str) -> &str {
+    match name {
+        "answered_within_threshold" => "contacts_answered_within_threshold",
+        other => other,
+    }
+}
+
+/// The headers of a KPI record repeat what is in it, and its key says which group and window it is of.
+fn assert_headers(record: &Record, value: &Value) {
+    let header = |name: &str| {
+        let found = record.headers.iter().find(|(key, _)| key == name);
+        let bytes = found.and_then(|(_, value)| value.clone()).unwrap_or_default();
+        String::from_utf8(bytes).expect("a header of text")
+    };
+    assert_eq!(header("schema"), "intraday.kpi.v1");
+    assert_eq!(header("status"), text(&value["status"]));
+    assert_eq!(header("revision"), value["revision"].to_string());
+    let key: Value = serde_json::from_slice(record.key.as_deref().expect("a key")).expect("a key of JSON");
+    let (set, values, window, _) = key_of(value);
+    let start = if value["window"]["kind"] == "sliding" {
+        "latest".to_owned()
+    } else {
+        text(&value["window"]["start"])
+    };
+    assert_eq!(key, serde_json::json!([values[0], set, values[1..], window, start]));
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
