@@ -5,10 +5,10 @@
 
 use super::config::MergeConfig;
 use crate::event::Channel;
-use crate::ids::{Names, OTHER_NAME, Sym};
+use crate::ids::{DenseMap, Names, OTHER_NAME, Sym};
 use crate::kpi::groups::{Dimension, GroupSet, SetFamily};
 use crate::kpi::rules::Formula;
-use crate::measure::batch::{BatchGroup, Family};
+use crate::measure::batch::Family;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub struct Groups {
     rows: Vec<GroupRow>,
     ids: HashMap<(usize, Vec<Sym>), GroupId>,
     bases: Vec<Base>,
-    base_ids: HashMap<(Family, [Sym; Dimension::LEN]), BaseId>,
+    base_ids: DenseMap<(Family, [Sym; Dimension::LEN]), BaseId>,
     tenant_set: Option<usize>,
     coarse_sets: Vec<bool>,
     /// Groups that were joined to `__other__` because there are too many.
@@ -76,7 +76,7 @@ impl Groups {
             rows: Vec::new(),
             ids: HashMap::new(),
             bases: Vec::new(),
-            base_ids: HashMap::new(),
+            base_ids: DenseMap::default(),
             tenant_set: config.sets.iter().position(|set| set.family == SetFamily::Both),
             coarse_sets: config
                 .sets
@@ -87,19 +87,23 @@ impl Groups {
         }
     }
 
-    /// The base that a batch names, known or new.
-    pub fn base(&mut self, group: &BatchGroup<'_>) -> BaseId {
-        let values = std::array::from_fn(|at| self.names.intern(group.values[at]));
-        if let Some(base) = self.base_ids.get(&(group.family, values)) {
+    /// The ids of a batch's dictionary.
+    pub fn intern_all(&mut self, strings: &[&str]) -> Vec<Sym> {
+        strings.iter().map(|string| self.names.intern(string)).collect()
+    }
+
+    /// The base with these values, known or new.
+    pub fn base(&mut self, family: Family, values: [Sym; Dimension::LEN]) -> BaseId {
+        if let Some(base) = self.base_ids.get(&(family, values)) {
             return *base;
         }
         let base = self.bases.len() as BaseId;
-        let targets = self.targets(group.family, &values);
+        let targets = self.targets(family, &values);
         for target in &targets {
             self.rows[*target as usize].bases.push(base);
         }
-        self.bases.push(Base { family: group.family, values, targets });
-        self.base_ids.insert((group.family, values), base);
+        self.bases.push(Base { family, values, targets });
+        self.base_ids.insert((family, values), base);
         base
     }
 

@@ -9,7 +9,7 @@ use super::groups::{GroupId, Groups};
 use super::panes::OpenPane;
 use super::shard::{GroupState, PanePlace, Shard};
 use crate::measure::aggregate::Aggregate;
-use crate::measure::batch::{BatchGroup, DIMENSIONS, Family, NowLevels};
+use crate::measure::batch::{DIMENSIONS, Family, NowLevels};
 use crate::measure::delta::Delta;
 use crate::measure::ids::Level;
 use crate::measure::totals::Totals;
@@ -293,7 +293,8 @@ impl Shard {
             for value in &mut values {
                 *value = reader.string()?;
             }
-            let base = self.groups.base(&BatchGroup { family, values });
+            let syms = self.groups.intern_all(&values);
+            let base = self.groups.base(family, std::array::from_fn(|at| syms[at]));
             self.states.resize_with(self.groups.len(), GroupState::default);
             for _ in 0..reader.count()? {
                 let source = usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX);
