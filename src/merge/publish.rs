@@ -52,7 +52,8 @@ impl Shard {
     /// Publishes what is due.
     pub fn publish(&mut self, wall: WallMs) -> Publication {
         self.wall = wall;
-        let mut publication = Publication { records: std::mem::take(&mut self.forced), ..Publication::default() };
+        let mut publication =
+            Publication { records: std::mem::take(&mut self.forced), ..Publication::default() };
         for place in std::mem::take(&mut self.due) {
             self.publish_closed(place, None, &mut publication.records);
         }
@@ -104,10 +105,13 @@ impl Shard {
             let cell = panes.panes.get(&(pane, calendar)).and_then(|open| open.cells.get(&group));
             let Some(cell) = cell else { continue };
             // One that was published is published again even if nothing is left in it.
-            if !finalised && !has_content(&cell.sums, &figures) {
+            let emptied = !has_content(&cell.sums, &figures);
+            if emptied && !finalised {
                 continue;
             }
-            let facts = self.facts(group, &cell.sums, &figures, pane, None, Some(at));
+            let mut facts = self.facts(group, &cell.sums, &figures, pane, None, Some(at));
+            // Nothing is not a share of something.
+            facts.tenant_created = facts.tenant_created.filter(|_| !emptied);
             out.push(self.render(group, &panes.window, &facts, status, reason));
             self.set_finalised(place, group);
         }
@@ -281,7 +285,12 @@ impl Shard {
         };
         render(&input, &mut value);
         let start = (!latest).then_some(facts.pane.start);
-        Published { key: render_key(set, &values, &window.name, start), value, status, revision: self.revision }
+        Published {
+            key: render_key(set, &values, &window.name, start),
+            value,
+            status,
+            revision: self.revision,
+        }
     }
 
     /// Levels of now of a group, over all sources.
@@ -311,7 +320,8 @@ impl Shard {
         let Some(watermark) = self.sources.least_watermark() else { return };
         for place in 0..self.panes.len() {
             let kind = self.panes[place].window.kind;
-            let keep_ms = if kind.correctable() { self.config.allowed_lateness_ms } else { self.config.grace_ms };
+            let keep_ms =
+                if kind.correctable() { self.config.allowed_lateness_ms } else { self.config.grace_ms };
             for (pane, calendar) in self.panes[place].droppable(watermark, keep_ms) {
                 let panes = &mut self.panes[place];
                 if let Some(open) = panes.panes.remove(&(pane, calendar)) {

@@ -115,7 +115,12 @@ impl Sliding {
 
     /// What a group's levels were in the pane, from their totals over all time.
     #[must_use]
-    pub fn figures(&self, group: GroupId, pane: Pane, totals: &[i64; Level::LEN]) -> [LevelFigures; Level::LEN] {
+    pub fn figures(
+        &self,
+        group: GroupId,
+        pane: Pane,
+        totals: &[i64; Level::LEN],
+    ) -> [LevelFigures; Level::LEN] {
         let mut base = *totals;
         let mut lines: [Option<LevelLine>; Level::LEN] = std::array::from_fn(|_| None);
         for (slice, delta) in self.rings.get(&group).into_iter().flat_map(|ring| &ring.slices) {
