@@ -32,7 +32,7 @@ fn decoding(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(EVENT.len() as u64));
     group.bench_function("event", |b| b.iter(|| decode(black_box(EVENT.as_bytes()), &limits)));
     group.bench_function("bare_struct", |b| {
-        b.iter(|| serde_json::from_slice::<Bare>(black_box(EVENT.as_bytes())));
+        b.iter(|| serde_json::from_slice::<Bare<'_>>(black_box(EVENT.as_bytes())));
     });
     group.finish();
 }

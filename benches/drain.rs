@@ -4,6 +4,13 @@
 //! `cargo bench --bench drain [-- EVENTS]` (3,000,000 by default). It starts Apache Kafka as the tests do, or takes
 //! `INTRADAY_TEST_KAFKA`. Figures are of this machine and this moment.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a bench ends where a test would fail, and its figures are its output"
+)]
+
 #[path = "../tests/it/harness/mod.rs"]
 #[expect(unused_imports, reason = "the harness's own tests are not part of a bench without a test runner")]
 mod harness;

@@ -1,6 +1,12 @@
 //! What the parts of the pipeline cost: a fold step, the merging of a batch, the rendering of a record; and both stages
 //! together per event. `cargo bench --bench pipeline`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a bench ends where a test would fail, and tells on stderr what it counted"
+)]
+
 #[path = "workload.rs"]
 mod workload;
 

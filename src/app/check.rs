@@ -37,7 +37,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
 fn connect(settings: &Settings) -> Result<usize, Failure> {
     let mut sample = Sample::default();
     let limits = Limits::default();
-    let found = probe(&kafka_config(settings), |value| sample.take(value.unwrap_or_default(), &limits))
+    let found = probe(&kafka_config(settings), |value| sample.take(value.unwrap_or_default(), limits))
         .map_err(|error| Failure::Usage(error.to_string()))?;
     say(&format!("brokers: {}", found.brokers.join(", ")));
     for (topic, partitions) in &found.inputs {
@@ -58,7 +58,7 @@ fn lint(path: &Path, settings: &Settings) -> Result<usize, Failure> {
     let mut line = Vec::new();
     while lines.next_into(&mut line)? {
         if !line.iter().all(u8::is_ascii_whitespace) {
-            sample.take(&line, &limits);
+            sample.take(&line, limits);
         }
     }
     sample.print();
@@ -82,9 +82,9 @@ struct Sample {
 
 impl Sample {
     /// Takes one record and names what it is.
-    fn take(&mut self, value: &[u8], limits: &Limits) -> String {
+    fn take(&mut self, value: &[u8], limits: Limits) -> String {
         self.read += 1;
-        match decode(value, limits) {
+        match decode(value, &limits) {
             Err(reject) => {
                 self.rejected.entry(reject.to_string()).or_default().push(self.read);
                 reject.reason().to_owned()

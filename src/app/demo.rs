@@ -67,7 +67,7 @@ pub fn demo(args: &DemoArgs) -> Result<(), Failure> {
 
 fn demo_settings(listen: SocketAddr) -> Settings {
     let mut settings = Settings::default();
-    settings.service.id = "demo".to_owned();
+    "demo".clone_into(&mut settings.service.id);
     settings.service.instance = Some("demo".to_owned());
     settings.service.mode = Mode::None;
     settings.service.start_from = StartFrom::Earliest;

@@ -64,46 +64,42 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn exact(value: i64) -> Option<Scaled> {
-        Some(Scaled { value, exact: true })
+    const fn exact(value: i64) -> Scaled {
+        Scaled { value, exact: true }
     }
 
-    fn rounded(value: i64) -> Option<Scaled> {
-        let exact = false;
-        Some(Scaled { value, exact })
+    const fn rounded(value: i64) -> Scaled {
+        Scaled { value, exact: false }
     }
 
     #[test]
     fn digits_are_taken_as_written() {
-        assert_eq!(scaled("12.34", 6), exact(12_340_000));
-        assert_eq!(scaled("-0.1", 6), exact(-100_000));
-        assert_eq!(scaled("0", 6), exact(0));
-        assert_eq!(scaled("-0", 6), exact(0));
-        assert_eq!(scaled("1.5e3", 0), exact(1_500));
-        assert_eq!(scaled("150E-2", 1), exact(15));
-        assert_eq!(scaled("1.0", 0), exact(1));
-        assert_eq!(
-            scaled("9007199254740993.000001", 2),
-            exact(900_719_925_474_099_300).map(|s| Scaled { exact: false, ..s })
-        );
+        assert_eq!(scaled("12.34", 6), Some(exact(12_340_000)));
+        assert_eq!(scaled("-0.1", 6), Some(exact(-100_000)));
+        assert_eq!(scaled("0", 6), Some(exact(0)));
+        assert_eq!(scaled("-0", 6), Some(exact(0)));
+        assert_eq!(scaled("1.5e3", 0), Some(exact(1_500)));
+        assert_eq!(scaled("150E-2", 1), Some(exact(15)));
+        assert_eq!(scaled("1.0", 0), Some(exact(1)));
+        assert_eq!(scaled("9007199254740993.000001", 2), Some(rounded(900_719_925_474_099_300)));
     }
 
     #[test]
     fn halves_go_away_from_zero() {
-        assert_eq!(scaled("0.0000005", 6), rounded(1));
-        assert_eq!(scaled("-0.0000005", 6), rounded(-1));
-        assert_eq!(scaled("0.00000049", 6), rounded(0));
-        assert_eq!(scaled("9e-8", 6), rounded(0));
-        assert_eq!(scaled("1.9999999", 6), rounded(2_000_000));
+        assert_eq!(scaled("0.0000005", 6), Some(rounded(1)));
+        assert_eq!(scaled("-0.0000005", 6), Some(rounded(-1)));
+        assert_eq!(scaled("0.00000049", 6), Some(rounded(0)));
+        assert_eq!(scaled("9e-8", 6), Some(rounded(0)));
+        assert_eq!(scaled("1.9999999", 6), Some(rounded(2_000_000)));
     }
 
     #[test]
     fn far_exponents_neither_overflow_nor_take_long() {
         assert_eq!(scaled("1e999999999999999999999", 6), None);
-        assert_eq!(scaled("0e999999999999999999999", 6), exact(0));
-        assert_eq!(scaled("1e-999999999999999999999", 6), rounded(0));
+        assert_eq!(scaled("0e999999999999999999999", 6), Some(exact(0)));
+        assert_eq!(scaled("1e-999999999999999999999", 6), Some(rounded(0)));
         assert_eq!(scaled("9223372036854775808", 0), None);
-        assert_eq!(scaled("9223372036854775807", 0), exact(i64::MAX));
+        assert_eq!(scaled("9223372036854775807", 0), Some(exact(i64::MAX)));
     }
 
     proptest! {
@@ -112,8 +108,8 @@ mod tests {
             let sign = if micros < 0 { "-" } else { "" };
             let size = micros.unsigned_abs();
             let text = format!("{sign}{}.{:06}", size / 1_000_000, size % 1_000_000);
-            prop_assert_eq!(scaled(&text, 6), exact(micros));
-            prop_assert_eq!(scaled(&format!("{micros}e-6"), 6), exact(micros));
+            prop_assert_eq!(scaled(&text, 6), Some(exact(micros)));
+            prop_assert_eq!(scaled(&format!("{micros}e-6"), 6), Some(exact(micros)));
         }
     }
 }

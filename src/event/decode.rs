@@ -207,7 +207,7 @@ mod tests {
         assert_eq!((slots[1].channel, slots[2].channel), (None, Some(Channel::Other)));
         assert_eq!(event.unknown_values, 1);
         for wrong in
-            [r#"[{"active":1}]"#, r#"[[null,1,1]]"#, r#"[{"active":1,"active":1,"max":1}]"#, "[1]", "{}"]
+            [r#"[{"active":1}]"#, "[[null,1,1]]", r#"[{"active":1,"active":1,"max":1}]"#, "[1]", "{}"]
         {
             let text = format!(
                 r#"{{"id":"e","type":"agent.state_changed","time":1767605411412,"agent_id":7,"state":"available","slots":{wrong}}}"#

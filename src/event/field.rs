@@ -86,7 +86,7 @@ const fn hash(name: &[u8]) -> usize {
 
 /// Open addressing with the next free slot on a collision, built when the crate is compiled.
 const fn table() -> [u8; SLOTS] {
-    assert!(Field::COUNT < SLOTS / 2, "too many fields for the table: raise SLOTS");
+    const { assert!(Field::COUNT < SLOTS / 2, "too many fields for the table: raise SLOTS") };
     let mut table = [EMPTY; SLOTS];
     let mut index = 0;
     while index < Field::COUNT {

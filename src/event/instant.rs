@@ -55,12 +55,13 @@ fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
     if length == 0 {
         return None;
     }
+    let (digits, rest) = digits.split_at(length);
     let mut ms = 0;
     for place in 0..3 {
-        let digit = if place < length { digits[place] - b'0' } else { 0 };
+        let digit = digits.get(place).map_or(0, |byte| byte - b'0');
         ms = ms * 10 + i64::from(digit);
     }
-    Some((ms, &digits[length..]))
+    Some((ms, rest))
 }
 
 /// How far the local time is ahead of UTC.

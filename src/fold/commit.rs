@@ -230,7 +230,7 @@ mod tests {
             assert_eq!(batch.head.seq, at as u64 + 1);
             batch
                 .deltas(|_, _, delta| {
-                    sum += delta.values.iter().map(|value| value.1 - (1 << 30)).sum::<i64>()
+                    sum += delta.values.iter().map(|value| value.1 - (1 << 30)).sum::<i64>();
                 })
                 .unwrap();
         }

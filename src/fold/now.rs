@@ -61,6 +61,7 @@ impl NowTable {
     /// Hands over the groups whose figures at `now` differ from those handed over before, in the order of their dimensions.
     pub fn changes(&mut self, now: EventMs, mut each: impl FnMut(&Dims, &NowLevels)) {
         let mut changed: Vec<(Dims, NowLevels)> = Vec::new();
+        #[expect(clippy::iter_over_hash_type, reason = "what is collected is sorted below")]
         for (dims, group) in &mut self.groups {
             let levels = group.levels(now);
             if levels != group.sent {

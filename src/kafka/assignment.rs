@@ -24,7 +24,7 @@ impl<R: Role> Worker<R> {
     pub(super) fn answer_rebalances(&mut self) -> Result<(), Stop> {
         while let Some(rebalance) = self.consumer.context().take_rebalance() {
             match rebalance {
-                Rebalance::Assigned(sources) => self.assigned(sources)?,
+                Rebalance::Assigned(sources) => self.assigned(&sources)?,
                 Rebalance::Revoked(sources) => {
                     if self.seats.iter().any(|seat| seat.is_open() && sources.contains(&seat.source)) {
                         self.commit_last(LAST_COMMIT)?;
@@ -45,15 +45,15 @@ impl<R: Role> Worker<R> {
                 share.push(Source::new(&topic, i32::try_from(partition).unwrap_or(i32::MAX)));
             }
         }
-        self.assigned(share)
+        self.assigned(&share)
     }
 
-    fn assigned(&mut self, sources: Vec<Source>) -> Result<(), Stop> {
+    fn assigned(&mut self, sources: &[Source]) -> Result<(), Stop> {
         self.joined = true;
-        self.refuse_grown(&sources)?;
+        self.refuse_grown(sources)?;
         // The end, because it always exists: the true position is set when the stage is there.
         let begin = || -> Result<(), rdkafka::error::KafkaError> {
-            let list = list_at(&sources, Offset::End)?;
+            let list = list_at(sources, Offset::End)?;
             match self.post.config.mode {
                 Mode::ExactlyOnce => answer(&self.consumer, true, &list),
                 Mode::None => self.consumer.assign(&list),
@@ -63,14 +63,14 @@ impl<R: Role> Worker<R> {
         if sources.is_empty() {
             return Ok(());
         }
-        pause(&self.consumer, &sources)?;
+        pause(&self.consumer, sources)?;
         let now = Instant::now();
-        for source in &sources {
+        for source in sources {
             self.eras += 1;
             self.seats.retain(|seat| seat.source != *source);
             self.seats.push(Seat::new(source.clone(), self.eras, now));
         }
-        self.restore(&sources)
+        self.restore(sources)
     }
 
     /// A partition that did not exist at the start has no state topic partition, and moves keys.

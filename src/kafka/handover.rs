@@ -107,24 +107,24 @@ mod tests {
         Sealed { source, era: 1, mark: "a-2".to_owned(), first, commit, needed_from: None }
     }
 
-    fn at(offset: i64, mark: &str) -> Option<Committed> {
-        Some(Committed { offset, mark: mark.to_owned() })
+    fn at(offset: i64, mark: &str) -> Committed {
+        Committed { offset, mark: mark.to_owned() }
     }
 
     #[test]
     fn the_committed_offset_decides_an_unknown_outcome() {
         for (case, from, to, first, committed, expected) in [
-            ("went through", 5, 9, false, at(9, "a-2"), Fate::Done),
-            ("did not", 5, 9, false, at(5, "a-1"), Fate::Again),
-            ("another owner went on", 5, 9, false, at(12, "b-7"), Fate::Elsewhere),
-            ("another owner stopped at the same offset", 5, 9, false, at(9, "b-7"), Fate::Elsewhere),
+            ("went through", 5, 9, false, Some(at(9, "a-2")), Fate::Done),
+            ("did not", 5, 9, false, Some(at(5, "a-1")), Fate::Again),
+            ("another owner went on", 5, 9, false, Some(at(12, "b-7")), Fate::Elsewhere),
+            ("another owner stopped at the same offset", 5, 9, false, Some(at(9, "b-7")), Fate::Elsewhere),
             ("first of the partition, did not", 5, 9, true, None, Fate::Again),
-            ("first of the partition, went through", 5, 9, true, at(9, "a-2"), Fate::Done),
-            ("first here, but another owner began", 5, 9, true, at(5, "b-1"), Fate::Elsewhere),
+            ("first of the partition, went through", 5, 9, true, Some(at(9, "a-2")), Fate::Done),
+            ("first here, but another owner began", 5, 9, true, Some(at(5, "b-1")), Fate::Elsewhere),
             ("offset gone", 5, 9, false, None, Fate::Elsewhere),
-            ("no records, went through", 9, 9, false, at(9, "a-2"), Fate::Done),
-            ("no records, did not", 9, 9, false, at(9, "a-1"), Fate::Again),
-            ("broker without metadata", 5, 9, false, at(9, ""), Fate::Done),
+            ("no records, went through", 9, 9, false, Some(at(9, "a-2")), Fate::Done),
+            ("no records, did not", 9, 9, false, Some(at(9, "a-1")), Fate::Again),
+            ("broker without metadata", 5, 9, false, Some(at(9, "")), Fate::Done),
         ] {
             assert_eq!(fate(&sealed(from, to, first), committed.as_ref()), expected, "{case}");
         }

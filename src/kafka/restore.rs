@@ -125,7 +125,7 @@ impl<R: Role> Restorer<R> {
         let mut last = Stop("nothing was read".to_owned());
         loop {
             // The offset first: state is written with it, so what is read later is at least as new.
-            let offset = self.committed_offset(asker, source)?;
+            let offset = committed_offset(asker, source)?;
             state.read(order, deadline)?;
             match offset {
                 None if state.records.is_empty() => return self.begin(asker, source),
@@ -159,16 +159,6 @@ impl<R: Role> Restorer<R> {
                  restore the group's offset, or delete the state topic to begin anew"
             ),
         })
-    }
-
-    fn committed_offset(
-        &self,
-        client: &BaseConsumer<PlainContext>,
-        source: &Source,
-    ) -> Result<Option<i64>, Stop> {
-        let found = committed(client, [source], ASK_TIMEOUT)
-            .map_err(|error| Stop(format!("the committed offset cannot be read: {error}")))?;
-        Ok(found.into_iter().next().and_then(|(_, stored)| stored).map(|Committed { offset, .. }| offset))
     }
 
     /// A partition that nobody has worked on before.
@@ -287,6 +277,12 @@ impl StateReader {
         }
         Err(Stop("no longer ours".to_owned()))
     }
+}
+
+fn committed_offset(client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Option<i64>, Stop> {
+    let found = committed(client, [source], ASK_TIMEOUT)
+        .map_err(|error| Stop(format!("the committed offset cannot be read: {error}")))?;
+    Ok(found.into_iter().next().and_then(|(_, stored)| stored).map(|Committed { offset, .. }| offset))
 }
 
 fn offset_at(

@@ -157,7 +157,7 @@ fn create_one(
         .ok_or_else(|| refused("the broker did not answer in time".to_owned()))?
         .map_err(|error| refused(error.to_string()))?;
     match answer.into_iter().next() {
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) => Ok(()),
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists)) | Ok(_)) => Ok(()),
         Some(Err((_, code))) => Err(refused(code.to_string())),
         None => Err(refused("the broker said nothing of it".to_owned())),
     }

@@ -121,6 +121,7 @@ impl Shard {
     /// The tenant's `contacts_created` changed in a closed pane: every share of it is another.
     pub(super) fn dirty_shares(&mut self, (place, pane, calendar): PanePlace, tenant: GroupId) {
         let Some(open) = self.panes[place].panes.get_mut(&(pane, calendar)) else { return };
+        #[expect(clippy::iter_over_hash_type, reason = "each cell is marked by itself, in no order")]
         for (group, cell) in &mut open.cells {
             if self.groups.row(*group).tenant_group == Some(tenant) && self.groups.has_share(*group) {
                 (cell.dirty, cell.unsaved) = (true, true);

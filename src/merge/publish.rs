@@ -90,6 +90,7 @@ impl Shard {
         let settled = self.settled();
         let Some(open) = self.panes[at].panes.get_mut(&(pane, calendar)) else { return };
         let mut due: Vec<(GroupId, bool)> = Vec::new();
+        #[expect(clippy::iter_over_hash_type, reason = "what is collected is sorted below")]
         for (group, cell) in &mut open.cells {
             if cell.dirty {
                 cell.sums.settle(settled);

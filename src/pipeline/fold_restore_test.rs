@@ -67,7 +67,7 @@ fn feeds(seed: u64, count: usize) -> Vec<Feed> {
         let text = text.replacen("\"acme\"", &format!("\"tenant-{tenant}\""), 1);
         match random(&mut state, 400) {
             0..12 => {
-                feeds.push((at + random(&mut state, 900), Feed::Record(time, text.clone().into_bytes())))
+                feeds.push((at + random(&mut state, 900), Feed::Record(time, text.clone().into_bytes())));
             }
             12 => feeds.push((at, Feed::Record(time, text[..40].to_owned().into_bytes()))),
             13 => feeds.push((at, Feed::Record(time.plus(-2 * MINUTE_MS), text.clone().into_bytes()))),

@@ -198,6 +198,12 @@ fn redacted(bytes: &[u8]) -> Vec<u8> {
     text.into_bytes()
 }
 
+impl std::fmt::Debug for FoldStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FoldStage").field("head", &self.head).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,11 +263,5 @@ mod tests {
         stage.step(FoldInput::Idle { wall: WallMs(1_000) });
         let marked = stage.commit(WallMs(1_000)).unwrap();
         assert_eq!((batches(&marked), marked.report.stream_time.map(|at| at.0)), (8, Some(1_000)));
-    }
-}
-
-impl std::fmt::Debug for FoldStage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FoldStage").field("head", &self.head).finish_non_exhaustive()
     }
 }

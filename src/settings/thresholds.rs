@@ -22,6 +22,7 @@ const THRESHOLD_MS_MAX: Millis = 90 * DAY_MS;
 pub(super) struct ThresholdRow {
     scope: Scope,
     /// `Some(None)` is the word none: explicitly no threshold.
+    #[expect(clippy::option_option, reason = "not written, none, and a number are three things")]
     threshold_ms: Option<Option<Millis>>,
     formula: Option<Formula>,
 }

@@ -123,7 +123,7 @@ mod tests {
         // With theta = mu the number present is Poisson with mean lambda / mu, here 2 on 1 agent:
         // the mean queue is 2 − 1 + e^-2.
         let poisson = impatient(2.0, 1.0, 1.0, 1).unwrap();
-        close(poisson.wait_seconds, (1.0 + (-2.0_f64).exp()) / 2.0, 1e-9);
+        close(poisson.wait_seconds, f64::midpoint(1.0, (-2.0_f64).exp()), 1e-9);
         close(poisson.waits, 1.0 - (-2.0_f64).exp(), 1e-9);
     }
 }

@@ -44,7 +44,7 @@ impl Simulation {
             self.plan_message(slot);
             return;
         }
-        let holds = queue.hold.filter(|hold| self.random.chance(hold.share)).is_some();
+        let holds = queue.hold.is_some_and(|hold| self.random.chance(hold.share));
         let before_ms = if holds { (talk_ms as f64 * self.random.unit()) as i64 } else { talk_ms };
         let contact = self.plan_step(slot);
         if let Some(held) = self.contacts.get_mut(slot) {

@@ -71,11 +71,11 @@ mod tests {
         });
         let beginnings = shift_beginnings(60, 8 * HOUR_MS, &load, 0);
         assert_eq!(beginnings.len(), 180);
-        for part in 0..PARTS {
+        for (part, share) in load.iter().enumerate() {
             let time = part as Millis * PART_MS + PART_MS / 2;
             let on_duty =
                 beginnings.iter().filter(|begin| (time - **begin).rem_euclid(DAY_MS) < 8 * HOUR_MS).count();
-            let wanted = 60.0 * load[part];
+            let wanted = 60.0 * share;
             assert!((on_duty as f64 - wanted).abs() <= 4.0, "part {part}: {on_duty} for {wanted}");
         }
     }

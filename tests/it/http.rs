@@ -124,12 +124,11 @@ impl Stream {
                 return None;
             }
             match line.trim_end().split_once(": ") {
-                Some(("event", text)) => name = text.to_owned(),
+                Some(("event", text)) => text.clone_into(&mut name),
                 Some(("id", text)) => id = text.parse().unwrap(),
-                Some(("data", text)) => data = text.to_owned(),
-                Some(_) => {}
+                Some(("data", text)) => text.clone_into(&mut data),
                 None if name == "kpi" => return Some((id, serde_json::from_str(&data).unwrap())),
-                None => {}
+                _ => {}
             }
         }
     }

@@ -100,8 +100,8 @@ impl Life<'_> {
 
     fn transition(&mut self, contact: &mut Contact, event: &Event<'_>) -> Fit {
         match (&event.kind, contact.completed) {
-            (Kind::ContactFinal(_) | Kind::ContactAttemptFailed { .. }, _) => Fit::Folded,
-            (Kind::MessageSent { .. }, true) => Fit::Folded,
+            (Kind::ContactFinal(_) | Kind::ContactAttemptFailed { .. }, _)
+            | (Kind::MessageSent { .. }, true) => Fit::Folded,
             (Kind::MessageSent { author, visibility }, false) => {
                 self.message_sent(contact, event, *author, *visibility)
             }

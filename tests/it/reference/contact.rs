@@ -108,7 +108,7 @@ impl Teller<'_> {
                     contact.remember(event);
                 } else if !event.is_passing() {
                     contact.remember(event);
-                    self.start_cycle(&mut contact, act);
+                    Self::start_cycle(&mut contact, act);
                 }
                 slot.insert(contact)
             }
@@ -132,8 +132,8 @@ impl Teller<'_> {
             "contact.answered" => self.answered(contact, event, act),
             "contact.abandoned" => self.abandoned(contact, event, act),
             "contact.flowed_out" => self.flowed_out(contact, event, act),
-            "contact.held" => self.held(contact, event, act),
-            "contact.resumed" => self.resumed(contact, event, act),
+            "contact.held" => Self::held(contact, event, act),
+            "contact.resumed" => Self::resumed(contact, event, act),
             "contact.transferred" => self.transferred(contact, event, act),
             "contact.ended" => self.ended(contact, event, act),
             "contact.wrapup_ended" => self.wrapup_ended(contact, event, act),
@@ -151,7 +151,7 @@ impl Teller<'_> {
         let dims = contact.dims.clone();
         self.count(contact, act, &dims, "contacts_created");
         if !contact.has_first_response {
-            self.move_cycle(contact, act);
+            Self::move_cycle(contact, act);
         }
         Verdict::Folded
     }

@@ -3,7 +3,7 @@
 //! It must never know how a leg is timed.
 
 use super::contact::Teller;
-use super::contact_state::{Act, Contact, Verdict, Visit};
+use super::contact_state::{Act, Contact, Leg, Verdict, Visit};
 use super::event::Event;
 
 const REASONS: [&str; 11] = [
@@ -56,7 +56,7 @@ impl Teller<'_> {
         if let Some(agent_id) = event.text("agent_id")
             && contact.is_in_progress()
         {
-            let Some(leg) = contact.leg_of(Some(&agent_id), |leg| leg.is_in_progress()) else {
+            let Some(leg) = contact.leg_of(Some(&agent_id), Leg::is_in_progress) else {
                 return Verdict::Inconsistent;
             };
             if act.time_ms < contact.legs[leg].since_ms {
@@ -94,7 +94,7 @@ impl Teller<'_> {
             self.count(contact, act, &dims, "contacts_ended_before_queue");
         }
         self.end_contact(contact, act);
-        while let Some(leg) = contact.legs.iter().position(|leg| leg.is_in_progress()) {
+        while let Some(leg) = contact.legs.iter().position(Leg::is_in_progress) {
             self.end_leg(contact, leg, act);
         }
         self.complete(contact, act);

@@ -42,7 +42,7 @@ impl Teller<'_> {
         contact.remember(event);
         let mut dims = contact.dims.clone();
         if let Some(visit) = contact.visit.take() {
-            dims.queue = visit.dims.queue.clone();
+            dims.queue.clone_from(&visit.dims.queue);
             let wait_ms = act.time_ms - visit.queued_ms;
             self.count(contact, act, &visit.dims, "contacts_answered");
             self.time(contact, act, &visit.dims, "wait_answered", wait_ms);
@@ -78,12 +78,12 @@ impl Teller<'_> {
     }
 
     /// Puts a leg on hold.
-    pub fn held(&mut self, contact: &mut Contact, event: &Event, act: Act) -> Verdict {
+    pub fn held(contact: &mut Contact, event: &Event, act: Act) -> Verdict {
         turn(contact, event, act, Phase::Talk, Phase::Hold)
     }
 
     /// Takes a leg back from hold.
-    pub fn resumed(&mut self, contact: &mut Contact, event: &Event, act: Act) -> Verdict {
+    pub fn resumed(contact: &mut Contact, event: &Event, act: Act) -> Verdict {
         turn(contact, event, act, Phase::Hold, Phase::Talk)
     }
 

@@ -18,7 +18,7 @@ impl Teller<'_> {
         if author == "customer" && is_public {
             contact.unanswered_since_ms = contact.unanswered_since_ms.or(Some(act.time_ms));
             if contact.cycle_start_ms.is_none() && !contact.has_first_response {
-                self.start_cycle(contact, act);
+                Self::start_cycle(contact, act);
             }
         }
         Verdict::Folded
@@ -66,7 +66,7 @@ impl Teller<'_> {
     }
 
     /// Starts the response cycle; a digital contact awaits its first response from here on.
-    pub fn start_cycle(&mut self, contact: &mut Contact, act: Act) {
+    pub fn start_cycle(contact: &mut Contact, act: Act) {
         contact.cycle_start_ms = Some(act.time_ms);
         if contact.is_digital() && contact.ended_ms.is_none() {
             let dims = contact.dims.clone();
@@ -75,9 +75,9 @@ impl Teller<'_> {
     }
 
     /// Moves the start of the cycle to a `created` that lies before it.
-    pub fn move_cycle(&mut self, contact: &mut Contact, act: Act) {
+    pub fn move_cycle(contact: &mut Contact, act: Act) {
         match contact.cycle_start_ms {
-            None => self.start_cycle(contact, act),
+            None => Self::start_cycle(contact, act),
             Some(start_ms) if act.time_ms < start_ms => {
                 contact.cycle_start_ms = Some(act.time_ms);
                 if let Some(awaiting) = &mut contact.awaiting {
