@@ -15,7 +15,7 @@ use crate::measure::delta::Delta;
 use crate::measure::ids::{Count, Level};
 use crate::measure::totals::Totals;
 use crate::time::window::{Calendar, Pane, Slice, WindowKind, pane_of};
-use crate::time::{EventMs, WallMs};
+use crate::time::WallMs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -155,6 +155,9 @@ impl Shard {
         let unreadable = |error| format!("partials offset {offset}: {error}; the partials topic is damaged");
         let mut batch = BatchReader::new(bytes).map_err(unreadable)?;
         let verdict = self.sources.judge(&batch.head, offset)?;
+        if self.revision == 0 {
+            self.saver.start = Some(offset);
+        }
         self.revision = offset + 1;
         let at = match verdict {
             Verdict::Apply(at) => at,

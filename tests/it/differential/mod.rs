@@ -2,11 +2,14 @@
 //!
 //! `INTRADAY_TEST_SEEDS` says how many scenarios a run has (300 are usual).
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod compare;
 mod engine;
+mod laws;
+mod restart;
 mod settings;
+mod shell;
 mod shrink;
 
 use intraday::kpi::rules::Formula;
