@@ -7,9 +7,9 @@ use intraday::kpi::rules::Formula;
 use super::engine::{self, Left};
 use super::settings::{self, Engine};
 use super::shell::{Plan, Shell};
-use super::{options, shrink};
+use super::{any, shrink};
 use crate::reference::Input;
-use crate::scenario::{Options, Scenario, calm, scenario};
+use crate::scenario::{Scenario, calm};
 
 /// The last records that show anything, byte for byte but for what may differ between runs.
 pub fn last_records(left: &Left) -> BTreeMap<String, String> {
@@ -61,7 +61,7 @@ fn check(what: &str, engine: &Engine, inputs: &[Input], plan: Plan, seed: u64) -
 fn a_stop_after_every_commit_changes_no_last_record() {
     let plan = Plan { stop_after_commit: 100, stop_before_commit: 0, write_twice: 0, stride: 60 };
     for seed in settings::seeds(12) {
-        let Scenario { inputs, config } = scenario(seed, &options(seed));
+        let Scenario { inputs, config } = any(seed);
         check("always", &settings::engine(&config, Formula::default()), &inputs, plan, seed);
     }
 }
@@ -72,7 +72,7 @@ fn stops_and_batches_written_twice_at_any_time_change_no_last_record() {
     for seed in settings::seeds(40) {
         let stride = [3, 40, 400][(seed % 3) as usize];
         let plan = Plan { stop_after_commit: 10, stop_before_commit: 10, write_twice: 5, stride };
-        let Scenario { inputs, config } = scenario(seed, &options(seed));
+        let Scenario { inputs, config } = any(seed);
         let engine = settings::engine(&config, Formula::default());
         restored += check("now and then", &engine, &inputs, plan, seed);
     }
