@@ -24,7 +24,8 @@ const PARTITIONS: i32 = 8;
 const ROUNDS: usize = 3;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if let [floor, brokers, topic] = arguments.as_slice()
         && floor == "floor"
     {
@@ -62,7 +63,11 @@ struct Usage {
 
 impl std::fmt::Display for Usage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.2} us CPU per event, {:.1} s, {:.0} MiB at its peak", self.cpu_us, self.wall_s, self.peak_mib)
+        write!(
+            f,
+            "{:.2} us CPU per event, {:.1} s, {:.0} MiB at its peak",
+            self.cpu_us, self.wall_s, self.peak_mib
+        )
     }
 }
 
@@ -138,8 +143,20 @@ fn consume_and_parse(brokers: &str, topic: &str) {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 let event: Parsed<'_> = serde_json::from_slice(message.payload().unwrap()).unwrap();
-                let Parsed { id, type_name, time, source, tenant, contact_id, channel, queue, team, agent_id } = event;
-                for text in [id, type_name, time, source, tenant, contact_id, channel, queue, team, agent_id] {
+                let Parsed {
+                    id,
+                    type_name,
+                    time,
+                    source,
+                    tenant,
+                    contact_id,
+                    channel,
+                    queue,
+                    team,
+                    agent_id,
+                } = event;
+                for text in [id, type_name, time, source, tenant, contact_id, channel, queue, team, agent_id]
+                {
                     sum = sum.wrapping_add(text.len());
                 }
                 seen += 1;

@@ -33,10 +33,7 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        let mut names = Names {
-            ids: HashMap::new(),
-            names: Vec::new(),
-        };
+        let mut names = Names { ids: HashMap::new(), names: Vec::new() };
         names.intern("");
         names.intern(OTHER_NAME);
         names

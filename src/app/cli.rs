@@ -19,18 +19,26 @@ pub enum Command {
     #[command(after_help = "Example:\n  intraday demo --for 60s --rate 200 --seed 7")]
     Demo(DemoArgs),
     /// Run the service
-    #[command(after_help = "Example:\n  INTRADAY__KAFKA__BROKERS=broker:9092 intraday run --config production.toml")]
+    #[command(
+        after_help = "Example:\n  INTRADAY__KAFKA__BROKERS=broker:9092 intraday run --config production.toml"
+    )]
     Run(ConfigArgs),
     /// Check configuration, brokers and a sample of events
-    #[command(after_help = "Examples:\n  intraday check --config production.toml --connect\n  intraday check --events sample.ndjson")]
+    #[command(
+        after_help = "Examples:\n  intraday check --config production.toml --connect\n  intraday check --events sample.ndjson"
+    )]
     Check(CheckArgs),
     /// Prepare the topics that the service needs
     Topics(TopicsArgs),
     /// Compute KPIs from a file of events, without Kafka
-    #[command(after_help = "Example:\n  intraday replay --input day.ndjson.gz --window 15m --output kpis.ndjson")]
+    #[command(
+        after_help = "Example:\n  intraday replay --input day.ndjson.gz --window 15m --output kpis.ndjson"
+    )]
     Replay(ReplayArgs),
     /// Write simulated events to a file or to Kafka
-    #[command(after_help = "Examples:\n  intraday generate --rate 200 --for 1h --to day.ndjson\n  intraday generate --rate 500 --to kafka --config production.toml")]
+    #[command(
+        after_help = "Examples:\n  intraday generate --rate 200 --for 1h --to day.ndjson\n  intraday generate --rate 500 --to kafka --config production.toml"
+    )]
     Generate(GenerateArgs),
     /// Print the KPI catalogue, the event types and the metric families
     #[command(after_help = "Example:\n  intraday catalog --format json")]

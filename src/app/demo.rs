@@ -51,8 +51,7 @@ pub fn demo(args: &DemoArgs) -> Result<(), Failure> {
     };
     let watch = Arc::new(Watch::new(&front));
     let observer: Arc<Watch> = Arc::clone(&watch);
-    let service =
-        Service::start(Arc::clone(&kafka), stages, observer, front.board_feed()).map_err(failed)?;
+    let service = Service::start(Arc::clone(&kafka), stages, observer, front.board_feed()).map_err(failed)?;
     let feeder = Feeder::start(args, &kafka, Arc::clone(&watch));
     say(&greeting(&front, broker.brokers(), args));
     let outcome = show(&front, &watch, &feeder, bound);

@@ -47,7 +47,8 @@ impl Lines {
         let size = file.metadata().ok().map(|metadata| metadata.len());
         let counted = Counted { inner: file, read: Arc::clone(&read) };
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
-        let inner: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(counted)) } else { Box::new(counted) };
+        let inner: Box<dyn Read> =
+            if gzip { Box::new(MultiGzDecoder::new(counted)) } else { Box::new(counted) };
         Ok(Lines { reader: Box::new(BufReader::with_capacity(1 << 20, inner)), size, read, name })
     }
 

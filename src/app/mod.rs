@@ -95,6 +95,5 @@ fn wall_now() -> WallMs {
 
 /// A span of the command line, such as `90s` or `1h30m`, milliseconds.
 fn span_ms(option: &str, text: &str) -> Result<i64, Failure> {
-    crate::settings::parse_span(text)
-        .map_err(|error| Failure::Usage(format!("{option} {text:?}: {error}")))
+    crate::settings::parse_span(text).map_err(|error| Failure::Usage(format!("{option} {text:?}: {error}")))
 }

@@ -191,7 +191,8 @@ impl Sink {
 
     fn close(&mut self) -> Result<(), Failure> {
         self.check()?;
-        let flushed = self.output.flush().and_then(|()| self.rejects.as_mut().map_or(Ok(()), |file| file.flush()));
+        let flushed =
+            self.output.flush().and_then(|()| self.rejects.as_mut().map_or(Ok(()), |file| file.flush()));
         flushed.map_err(|error| Failure::run("write the output", error))
     }
 }

@@ -34,7 +34,8 @@ pub fn write(record: &str, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{place},kpi,{name},{figures},,,,,,,,,{}", part("status"))?;
     }
     for (name, duration) in entries(&record["durations"]) {
-        let parts = ["count", "sum", "min", "max", "p50", "p90", "p95", "p99"].map(|part| text(&duration[part]));
+        let parts =
+            ["count", "sum", "min", "max", "p50", "p90", "p95", "p99"].map(|part| text(&duration[part]));
         writeln!(out, "{place},duration,{name},{},,,,{},", text(&duration["unit"]), parts.join(","))?;
     }
     for (name, level) in entries(&record["levels"]) {

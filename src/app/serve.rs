@@ -44,9 +44,9 @@ impl Front {
             .enable_all()
             .build()
             .map_err(|error| failed("start the runtime", &error))?;
-        let listener = runtime
-            .block_on(TcpListener::bind(listen))
-            .map_err(|error| failed(&format!("listen on {listen}; set http.listen to a free address"), &error))?;
+        let listener = runtime.block_on(TcpListener::bind(listen)).map_err(|error| {
+            failed(&format!("listen on {listen}; set http.listen to a free address"), &error)
+        })?;
         let address = listener.local_addr().map_err(|error| failed("listen", &error))?;
         let registry = Registry::new();
         let build = Build {
@@ -54,7 +54,8 @@ impl Front {
             revision: option_env!("INTRADAY_REVISION").unwrap_or("unknown"),
             rustc: option_env!("INTRADAY_RUSTC").unwrap_or("unknown"),
         };
-        let vitals = Vitals::new(&registry, build, wall_now()).map_err(|error| failed("register metrics", &error))?;
+        let vitals =
+            Vitals::new(&registry, build, wall_now()).map_err(|error| failed("register metrics", &error))?;
         let (board, health) = (Board::new(BoardLimits::default(), vitals.clone()), Health::default());
         let exposition = Exposition::new(FAMILIES, SILENT_AFTER);
         let state = HttpState::new(HttpParts {
@@ -117,7 +118,8 @@ impl Front {
     /// Ends the server.
     pub fn close(self) {
         let _ = self.stop.send(());
-        let ended = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(4), self.served).await });
+        let ended =
+            self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(4), self.served).await });
         if ended.is_err() {
             tracing::warn!("connections were still open at the end");
         }

@@ -42,7 +42,12 @@ impl PartitionClock {
 
     /// How an event at `time` stands to the watermark before it.
     #[must_use]
-    pub fn lateness(&self, time: EventMs, out_of_orderness_ms: Millis, allowed_lateness_ms: Millis) -> Lateness {
+    pub fn lateness(
+        &self,
+        time: EventMs,
+        out_of_orderness_ms: Millis,
+        allowed_lateness_ms: Millis,
+    ) -> Lateness {
         if time >= self.floor(out_of_orderness_ms, allowed_lateness_ms) {
             return Lateness::InTime;
         }

@@ -64,7 +64,8 @@ fn a_live_record_letter_by_letter() {
         facts: &facts,
         targets: &Targets::shipped(),
         hdr: false,
-        latest: false, reason: None,
+        latest: false,
+        reason: None,
     };
     let mut out = String::new();
     render(&input, &mut out);
@@ -125,7 +126,8 @@ fn a_final_record_letter_by_letter() {
         facts: &facts,
         targets: &targets,
         hdr: false,
-        latest: false, reason: None,
+        latest: false,
+        reason: None,
     };
     let mut out = String::new();
     render(&input, &mut out);
@@ -226,7 +228,8 @@ fn rendered(facts: &Facts<'_>) -> Value {
         facts,
         targets: &Targets::default(),
         hdr: true,
-        latest: true, reason: None,
+        latest: true,
+        reason: None,
     };
     assert!(input.key().ends_with("\"latest\"]"));
     let mut out = String::new();

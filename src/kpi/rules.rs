@@ -88,9 +88,8 @@ pub const fn shipped_threshold_ms(channel: Channel) -> Option<Millis> {
 /// The shipped thresholds as rules.
 #[must_use]
 pub fn shipped_thresholds() -> Thresholds {
-    let rule = |channel| {
-        (Scope { channel: Some(channel), ..Scope::default() }, shipped_threshold_ms(channel))
-    };
+    let rule =
+        |channel| (Scope { channel: Some(channel), ..Scope::default() }, shipped_threshold_ms(channel));
     Rules::new(Channel::ALL.iter().copied().map(rule).collect())
 }
 

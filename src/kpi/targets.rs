@@ -155,7 +155,9 @@ impl Targets {
             .filter(|(_, target)| {
                 target.until.is_none_or(|until| at < until.plus(DAY_MS)) || target.baseline.is_some()
             })
-            .filter_map(|(order, target)| Some((weight(&target.scope, tenant, channel, queue)?, order, target)))
+            .filter_map(|(order, target)| {
+                Some((weight(&target.scope, tenant, channel, queue)?, order, target))
+            })
             .max_by_key(|(weight, order, _)| (*weight, *order))
             .map(|(_, _, target)| target)
     }

@@ -238,7 +238,6 @@ impl LevelFigures {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -234,11 +234,11 @@ fn read_head(reader: &mut Reader<'_>) -> Result<BatchHead, WireError> {
 
 /// A group as a batch names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchGroup<'a> {
+pub struct BatchGroup {
     /// Which measurements it takes.
     pub family: Family,
-    /// Its dimension values in canonical order, empty where unknown.
-    pub values: [&'a str; DIMENSIONS],
+    /// Its dimension values in canonical order, as places in [`BatchReader::strings`].
+    pub values: [u32; DIMENSIONS],
 }
 
 /// Reads a batch: head and groups at once, contents one by one.
@@ -246,8 +246,10 @@ pub struct BatchGroup<'a> {
 pub struct BatchReader<'a> {
     /// The head.
     pub head: BatchHead,
+    /// The dictionary: dimension values, each once.
+    pub strings: Vec<&'a str>,
     /// The groups, by place.
-    pub groups: Vec<BatchGroup<'a>>,
+    pub groups: Vec<BatchGroup>,
     reader: Reader<'a>,
 }
 
@@ -267,14 +269,14 @@ impl<'a> BatchReader<'a> {
         for _ in 0..reader.count()? {
             let malformed = WireError { expected: "a known family and string", position: 0 };
             let family = Family::from_number(reader.byte()?).ok_or_else(|| malformed.clone())?;
-            let mut values = [""; DIMENSIONS];
+            let mut values = [0; DIMENSIONS];
             for value in &mut values {
-                let at = usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX);
-                *value = strings.get(at).copied().ok_or_else(|| malformed.clone())?;
+                let at = u32::try_from(reader.unsigned()?).unwrap_or(u32::MAX);
+                *value = if (at as usize) < strings.len() { at } else { return Err(malformed) };
             }
             groups.push(BatchGroup { family, values });
         }
-        Ok(BatchReader { head, groups, reader })
+        Ok(BatchReader { head, strings, groups, reader })
     }
 
     /// Hands each delta to `each` as (place of the group, slice, delta); returns how many unknown measures were skipped.
@@ -358,7 +360,8 @@ mod tests {
         let bytes = sample();
         let mut batch = BatchReader::new(&bytes).unwrap();
         assert_eq!((batch.head.topic.as_str(), batch.head.seq), ("events", 4));
-        assert_eq!(batch.groups[0].values[..3], ["acme", "", "billing"]);
+        let named = batch.groups[0].values.map(|place| batch.strings[place as usize]);
+        assert_eq!(named[..3], ["acme", "", "billing"]);
         let mut seen = Vec::new();
         batch.deltas(|group, slice, delta| seen.push((group, slice, delta.counts.clone()))).unwrap();
         assert_eq!(seen, [(0, Slice(5), vec![(Count::ContactsOffered, 3)])]);

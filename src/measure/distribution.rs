@@ -81,7 +81,13 @@ impl Distribution {
 
     /// Rebuilds a distribution from its parts, as state records keep them.
     #[must_use]
-    pub fn from_parts(count: u64, sum_ms: i64, bounds_ms: (Millis, Millis), clamped: u64, cells: Cells) -> Self {
+    pub fn from_parts(
+        count: u64,
+        sum_ms: i64,
+        bounds_ms: (Millis, Millis),
+        clamped: u64,
+        cells: Cells,
+    ) -> Self {
         Distribution { count, sum_ms, min_ms: bounds_ms.0, max_ms: bounds_ms.1, clamped, cells }
     }
 

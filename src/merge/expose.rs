@@ -12,6 +12,9 @@ use crate::measure::aggregate::Aggregate;
 use crate::measure::totals::Totals;
 use crate::time::window::{WindowKind, pane_of};
 
+/// Least time between two renderings of a group's window gauges, wall time.
+const WINDOWS_PACE_MS: i64 = 1_000;
+
 /// Ids of exposed groups of agents by queue begin here; published groups are far below.
 const QUEUE_AGENTS_FROM: u32 = 1 << 31;
 
@@ -48,13 +51,17 @@ impl Shard {
             let Some(tier) = self.tier(group) else { continue };
             let born = *self.states[group as usize].born.get_or_insert(self.wall);
             let young = self.wall.0 - born.0 < self.config.announce_ms && born.0 > 0;
-            if young && tier == Tier::Queue {
-                self.young.push(group);
+            let windows_due = self.wall.0 - self.states[group as usize].windows_shown.1.0 >= WINDOWS_PACE_MS;
+            if (young && tier == Tier::Queue) || !windows_due {
+                self.expose_again.push(group);
+            }
+            if windows_due {
+                self.show_windows(group, tier);
             }
             out.push(self.exposed(group, tier, young));
         }
         // Those that were young come again until they have shown what they counted meanwhile.
-        for group in std::mem::take(&mut self.young) {
+        for group in std::mem::take(&mut self.expose_again) {
             self.expose_due(group);
         }
         if std::mem::take(&mut self.queue_agents_due) {
@@ -85,8 +92,7 @@ impl Shard {
                 expose_counters(&self.states[group as usize].totals, include, &mut series);
             }
         }
-        self.expose_sliding(group, tier, &mut series);
-        self.expose_days(group, tier, &mut series);
+        series.extend_from_slice(&self.states[group as usize].windows_shown.0);
         expose_levels(&self.states[group as usize].levels, &self.now_of(group), tier, &mut series);
         let set = self.groups.set(group);
         let values = self.groups.texts(group);
@@ -96,6 +102,14 @@ impl Shard {
         let labels = set.dimensions.iter().zip(&values);
         let labels = labels.map(|(dimension, value)| (dimension.label(), (*value).to_owned())).collect();
         Exposed { group, labels, series }
+    }
+
+    /// Renders the gauges of the group's windows: dearer than its counters and levels, so at a pace of their own.
+    fn show_windows(&mut self, group: GroupId, tier: Tier) {
+        let mut series = Vec::new();
+        self.expose_sliding(group, tier, &mut series);
+        self.expose_days(group, tier, &mut series);
+        self.states[group as usize].windows_shown = (series, self.wall);
     }
 
     fn expose_sliding(&mut self, group: GroupId, tier: Tier, series: &mut Vec<Series>) {

@@ -5,10 +5,10 @@
 
 use super::config::MergeConfig;
 use crate::event::Channel;
-use crate::ids::{Names, OTHER_NAME, Sym};
+use crate::ids::{DenseMap, Names, OTHER_NAME, Sym};
 use crate::kpi::groups::{Dimension, GroupSet, SetFamily};
 use crate::kpi::rules::Formula;
-use crate::measure::batch::{BatchGroup, Family};
+use crate::measure::batch::Family;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -56,8 +56,9 @@ pub struct Groups {
     rows: Vec<GroupRow>,
     ids: HashMap<(usize, Vec<Sym>), GroupId>,
     bases: Vec<Base>,
-    base_ids: HashMap<(Family, [Sym; Dimension::LEN]), BaseId>,
+    base_ids: DenseMap<(Family, [Sym; Dimension::LEN]), BaseId>,
     tenant_set: Option<usize>,
+    coarse_sets: Vec<bool>,
     /// Groups that were joined to `__other__` because there are too many.
     pub overflow: u64,
 }
@@ -69,29 +70,40 @@ impl Groups {
         Groups {
             config: Arc::clone(config),
             names: Names::default(),
-            calendars: std::iter::once(String::new()).chain(config.tenant_calendars.keys().cloned()).collect(),
+            calendars: std::iter::once(String::new())
+                .chain(config.tenant_calendars.keys().cloned())
+                .collect(),
             rows: Vec::new(),
             ids: HashMap::new(),
             bases: Vec::new(),
-            base_ids: HashMap::new(),
+            base_ids: DenseMap::default(),
             tenant_set: config.sets.iter().position(|set| set.family == SetFamily::Both),
+            coarse_sets: config
+                .sets
+                .iter()
+                .map(|set| !set.has(Dimension::Queue) && !set.has(Dimension::Agent))
+                .collect(),
             overflow: 0,
         }
     }
 
-    /// The base that a batch names, known or new.
-    pub fn base(&mut self, group: &BatchGroup<'_>) -> BaseId {
-        let values = std::array::from_fn(|at| self.names.intern(group.values[at]));
-        if let Some(base) = self.base_ids.get(&(group.family, values)) {
+    /// The ids of a batch's dictionary.
+    pub fn intern_all(&mut self, strings: &[&str]) -> Vec<Sym> {
+        strings.iter().map(|string| self.names.intern(string)).collect()
+    }
+
+    /// The base with these values, known or new.
+    pub fn base(&mut self, family: Family, values: [Sym; Dimension::LEN]) -> BaseId {
+        if let Some(base) = self.base_ids.get(&(family, values)) {
             return *base;
         }
         let base = self.bases.len() as BaseId;
-        let targets = self.targets(group.family, &values);
+        let targets = self.targets(family, &values);
         for target in &targets {
             self.rows[*target as usize].bases.push(base);
         }
-        self.bases.push(Base { family: group.family, values, targets });
-        self.base_ids.insert((group.family, values), base);
+        self.bases.push(Base { family, values, targets });
+        self.base_ids.insert((family, values), base);
         base
     }
 
@@ -138,6 +150,12 @@ impl Groups {
     #[must_use]
     pub fn is_finest_contact(&self, group: GroupId) -> bool {
         self.set(group).dimensions == [Dimension::Tenant, Dimension::Channel, Dimension::Queue]
+    }
+
+    /// Whether many groups of a batch fall into this one: its set tells neither queues nor agents apart.
+    #[must_use]
+    pub fn is_coarse(&self, group: GroupId) -> bool {
+        self.coarse_sets[self.rows[group as usize].set]
     }
 
     /// Whether the group is one agent's.
@@ -215,9 +233,7 @@ impl Groups {
         let formula = self.config.formulas.find(tenant, channel.unwrap_or(Channel::Other), queue);
         let calendar = self.calendars.iter().position(|known| !known.is_empty() && known == tenant);
         let tenant_group = match self.tenant_set {
-            Some(tenant_set) if tenant_set != set => {
-                self.ids.get(&(tenant_set, vec![values[0]])).copied()
-            }
+            Some(tenant_set) if tenant_set != set => self.ids.get(&(tenant_set, vec![values[0]])).copied(),
             _ => None,
         };
         GroupRow {

@@ -4,6 +4,8 @@
 //! goes out and when; `state.rs`: what a restart needs. `sources.rs` holds the rule by which a batch counts once.
 
 pub mod cell;
+mod close;
+mod coarse;
 pub mod config;
 mod expose;
 pub mod groups;

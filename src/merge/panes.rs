@@ -17,7 +17,7 @@ pub struct OpenPane {
     /// Whether its end + grace was passed: what is published now is final or corrected.
     pub closed: bool,
     /// Its cells by group.
-    pub cells: DenseMap<GroupId, Cell>,
+    pub cells: DenseMap<GroupId, Box<Cell>>,
 }
 
 /// The panes of one tumbling or calendar window.
@@ -55,13 +55,20 @@ impl Panes {
         if closed && !self.window.kind.correctable() {
             return None;
         }
-        let open = self.panes.entry((pane, calendar)).or_insert_with(|| OpenPane { closed, ..OpenPane::default() });
-        Some((open.cells.entry(group).or_default(), open.closed))
+        let open =
+            self.panes.entry((pane, calendar)).or_insert_with(|| OpenPane { closed, ..OpenPane::default() });
+        Some((&mut **open.cells.entry(group).or_default(), open.closed))
     }
 
     /// What a level was for a group in a pane, from its total over all time.
     #[must_use]
-    pub fn figures(&self, pane: Pane, calendar: usize, group: GroupId, totals: &[i64; Level::LEN]) -> [LevelFigures; Level::LEN] {
+    pub fn figures(
+        &self,
+        pane: Pane,
+        calendar: usize,
+        group: GroupId,
+        totals: &[i64; Level::LEN],
+    ) -> [LevelFigures; Level::LEN] {
         let mut base = *totals;
         let from = (pane, calendar);
         for ((_, other), open) in self.panes.range(from..) {
@@ -72,11 +79,8 @@ impl Panes {
                 cell.sums.levels().iter().for_each(|line| base[line.level.index()] -= line.net);
             }
         }
-        let mut figures = base.map(|value| LevelFigures {
-            last: value,
-            max: value,
-            area_ms: value * pane.length_ms(),
-        });
+        let mut figures =
+            base.map(|value| LevelFigures { last: value, max: value, area_ms: value * pane.length_ms() });
         if let Some(cell) = self.panes.get(&from).and_then(|open| open.cells.get(&group)) {
             for line in cell.sums.levels() {
                 let at = line.level.index();
@@ -98,7 +102,11 @@ impl Panes {
     pub fn droppable(&self, watermark: EventMs, keep_ms: Millis) -> Vec<(Pane, usize)> {
         let limit = watermark.plus(-keep_ms);
         let closed = self.panes.iter().filter(|(_, open)| open.closed);
-        closed.map(|(key, _)| *key).take_while(|(pane, _)| pane.start < limit).filter(|(pane, _)| pane.end < limit).collect()
+        closed
+            .map(|(key, _)| *key)
+            .take_while(|(pane, _)| pane.start < limit)
+            .filter(|(pane, _)| pane.end < limit)
+            .collect()
     }
 
     /// Cells of all panes.

@@ -52,7 +52,8 @@ impl Shard {
     /// Publishes what is due.
     pub fn publish(&mut self, wall: WallMs) -> Publication {
         self.wall = wall;
-        let mut publication = Publication { records: std::mem::take(&mut self.forced), ..Publication::default() };
+        let mut publication =
+            Publication { records: std::mem::take(&mut self.forced), ..Publication::default() };
         for place in std::mem::take(&mut self.due) {
             self.publish_closed(place, None, &mut publication.records);
         }
@@ -281,7 +282,12 @@ impl Shard {
         };
         render(&input, &mut value);
         let start = (!latest).then_some(facts.pane.start);
-        Published { key: render_key(set, &values, &window.name, start), value, status, revision: self.revision }
+        Published {
+            key: render_key(set, &values, &window.name, start),
+            value,
+            status,
+            revision: self.revision,
+        }
     }
 
     /// Levels of now of a group, over all sources.
@@ -311,7 +317,8 @@ impl Shard {
         let Some(watermark) = self.sources.least_watermark() else { return };
         for place in 0..self.panes.len() {
             let kind = self.panes[place].window.kind;
-            let keep_ms = if kind.correctable() { self.config.allowed_lateness_ms } else { self.config.grace_ms };
+            let keep_ms =
+                if kind.correctable() { self.config.allowed_lateness_ms } else { self.config.grace_ms };
             for (pane, calendar) in self.panes[place].droppable(watermark, keep_ms) {
                 let panes = &mut self.panes[place];
                 if let Some(open) = panes.panes.remove(&(pane, calendar)) {

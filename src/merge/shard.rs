@@ -3,6 +3,7 @@
 //! Pure: it reads no clock; wall time comes with the publish tick (`publish.rs`). A batch counts once and in order; what
 //! fold accepted is never dropped here but for windows finalised by force, which is counted.
 
+use super::coarse::Coarse;
 use super::config::MergeConfig;
 use super::groups::{BaseId, GroupId, Groups};
 use super::live::LiveQueue;
@@ -10,12 +11,13 @@ use super::panes::Panes;
 use super::sliding::Sliding;
 use super::sources::{Sources, Verdict};
 use crate::ids::DenseMap;
+use crate::kpi::exposed::Series;
 use crate::measure::batch::{BatchReader, Family, NowLevels};
 use crate::measure::delta::Delta;
 use crate::measure::ids::Level;
 use crate::measure::totals::Totals;
+use crate::time::WallMs;
 use crate::time::window::{Calendar, Pane, Slice, WindowKind, pane_of};
-use crate::time::{EventMs, WallMs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -30,6 +32,8 @@ pub struct GroupState {
     pub as_of: i64,
     /// When it was exposed first; until then + `announce_ms` at 0.
     pub born: Option<WallMs>,
+    /// The gauges of its windows as exposed last, and when.
+    pub windows_shown: (Vec<Series>, WallMs),
     /// Whether its exposition is due.
     pub exposure_due: bool,
     /// Whether it changed since its state record was written.
@@ -43,6 +47,7 @@ impl Default for GroupState {
             totals: Totals::default(),
             as_of: 0,
             born: None,
+            windows_shown: (Vec::new(), WallMs(i64::MIN / 2)),
             exposure_due: false,
             unsaved: false,
         }
@@ -90,8 +95,8 @@ pub struct Shard {
     /// Finals made by force, to be published.
     pub(super) forced: Vec<super::publish::Published>,
     pub(super) exposure_due: Vec<GroupId>,
-    /// Groups exposed at 0 for now.
-    pub(super) young: Vec<GroupId>,
+    /// Groups to expose again: shown at 0 for now, or with window gauges that are not due yet.
+    pub(super) expose_again: Vec<GroupId>,
     pub(super) queue_agents_due: bool,
     pub(super) counts: ShardCounts,
     /// Partials offset + 1 of the last batch.
@@ -100,6 +105,7 @@ pub struct Shard {
     pub(super) wall: WallMs,
     pub(super) saver: super::state::Saver,
     pub(super) paces: super::publish::Paces,
+    coarse: Coarse,
     slice_panes: SlicePanes,
 }
 
@@ -132,13 +138,14 @@ impl Shard {
             due: BTreeSet::new(),
             forced: Vec::new(),
             exposure_due: Vec::new(),
-            young: Vec::new(),
+            expose_again: Vec::new(),
             queue_agents_due: false,
             counts: ShardCounts::default(),
             revision: 0,
             wall: WallMs(0),
             saver: super::state::Saver::default(),
             paces: super::publish::Paces::default(),
+            coarse: Coarse::default(),
             slice_panes: SlicePanes::default(),
             groups,
             panes,
@@ -158,28 +165,27 @@ impl Shard {
         self.revision = offset + 1;
         let at = match verdict {
             Verdict::Apply(at) => at,
-            Verdict::Repeated => {
-                self.counts.repeated += 1;
-                return Ok(());
-            }
-            Verdict::Superseded => {
-                self.counts.superseded += 1;
+            verdict => {
+                self.counts.repeated += u64::from(verdict == Verdict::Repeated);
+                self.counts.superseded += u64::from(verdict == Verdict::Superseded);
                 return Ok(());
             }
         };
         let head = batch.head.clone();
         self.sources.applied(at, &head);
         self.advance_sliding();
-        let bases: Vec<BaseId> = batch.groups.iter().map(|group| self.groups.base(group)).collect();
+        let syms = self.groups.intern_all(&batch.strings);
+        let named = batch.groups.iter().map(|group| (group.family, group.values.map(|at| syms[at as usize])));
+        let bases: Vec<BaseId> = named.map(|(family, values)| self.groups.base(family, values)).collect();
         self.states.resize_with(self.groups.len(), GroupState::default);
-        let groups = batch.groups.clone();
         let unknown = batch.deltas(|place, slice, delta| {
-            if groups[place].family == Family::QueueAgents {
-                self.add_queue_agents(&groups[place].values, delta);
+            if self.groups.base_row(bases[place]).family == Family::QueueAgents {
+                self.add_queue_agents(bases[place], delta);
             } else {
                 self.add(offset, bases[place], slice, delta);
             }
         });
+        self.add_coarse(offset);
         self.counts.unknown_measures += unknown.map_err(unreadable)?;
         batch.now_levels(|place, levels| self.set_now(bases[place], at, levels)).map_err(unreadable)?;
         self.sources.advance(at, &head);
@@ -234,15 +240,34 @@ impl Shard {
     }
 
     fn add(&mut self, offset: i64, base: BaseId, slice: Slice, delta: &Delta) {
-        let row = self.groups.base_row(base);
-        let of_contact = row.family != Family::Agent;
-        for at in 0..row.targets.len() {
+        let of_contact = self.groups.base_row(base).family != Family::Agent;
+        let mut shared = None;
+        for at in 0..self.groups.base_row(base).targets.len() {
             let group = self.groups.base_row(base).targets[at];
-            self.add_to_group(offset, group, slice, delta, of_contact);
+            if self.groups.is_coarse(group) {
+                self.coarse.add(group, slice, delta);
+                continue;
+            }
+            let shared = shared.get_or_insert_with(|| Arc::new(delta.clone()));
+            self.add_to_group(offset, group, slice, shared, of_contact);
         }
     }
 
-    fn add_to_group(&mut self, offset: i64, group: GroupId, slice: Slice, delta: &Delta, of_contact: bool) {
+    /// Adds what the batch says of coarse groups: many of its deltas fall into one such group and slice.
+    fn add_coarse(&mut self, offset: i64) {
+        let mut coarse = std::mem::take(&mut self.coarse);
+        coarse.drain(|group, slice, delta| self.add_to_group(offset, group, slice, &Arc::new(delta), false));
+        self.coarse = coarse;
+    }
+
+    fn add_to_group(
+        &mut self,
+        offset: i64,
+        group: GroupId,
+        slice: Slice,
+        delta: &Arc<Delta>,
+        of_contact: bool,
+    ) {
         let state = &mut self.states[group as usize];
         if offset >= state.as_of {
             delta.levels.iter().for_each(|change| state.levels[change.level.index()] += change.net);
@@ -300,24 +325,8 @@ impl Shard {
         }
     }
 
-    /// A level that changed in `pane` is another in every later pane: those that are closed are corrected, also the
-    /// ones that had nothing to show so far.
-    fn dirty_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
-        let panes = &mut self.panes[place];
-        let through = panes.closed_through[calendar];
-        let mut later = pane.end;
-        while later < through {
-            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
-            later = pane.end;
-            let open = panes.panes.entry((pane, calendar)).or_default();
-            open.closed = true;
-            let cell = open.cells.entry(group).or_default();
-            (cell.dirty, cell.unsaved) = (true, true);
-            self.due.insert((place, pane, calendar));
-        }
-    }
-
-    fn add_queue_agents(&mut self, values: &[&str], delta: &Delta) {
+    fn add_queue_agents(&mut self, base: BaseId, delta: &Delta) {
+        let (_, values) = self.groups.base_values(base);
         let key = (values[0].to_owned(), values[2].to_owned());
         let counts = self.queue_agents.entry(key).or_insert([0; Level::LEN]);
         delta.levels.iter().for_each(|change| counts[change.level.index()] += change.net);
@@ -357,102 +366,17 @@ impl Shard {
             });
         }
     }
-
-    /// Closes every pane whose end + grace the least watermark has passed.
-    fn close(&mut self, watermark: EventMs) {
-        let limit = watermark.plus(-self.config.grace_ms);
-        for place in 0..self.panes.len() {
-            for calendar in 0..self.groups.calendars() {
-                while let Some(pane) = self.next_to_close(place, calendar, limit) {
-                    self.close_pane(place, pane, calendar);
-                }
-            }
-        }
-    }
-
-    fn next_to_close(&mut self, place: usize, calendar: usize, limit: EventMs) -> Option<Pane> {
-        let panes = &self.panes[place];
-        let through = panes.closed_through[calendar];
-        if through != EventMs::MIN && panes.panes.is_empty() && through >= limit {
-            return None;
-        }
-        let existing = panes.next_to_close(calendar, limit);
-        if through == EventMs::MIN {
-            return existing;
-        }
-        let kind = panes.window.kind;
-        let next = pane_of(kind, calendar_of(&self.config, calendar), through);
-        if next.end > limit || existing.is_some_and(|pane| pane.start <= next.start) {
-            return existing;
-        }
-        if self.any_level(place, next, calendar) {
-            return Some(next);
-        }
-        // Nothing goes on in the gap: everything up to the limit, or the next pane there is, counts as closed.
-        let current = pane_of(kind, calendar_of(&self.config, calendar), limit).start;
-        let reached = existing.map_or(current, |pane| pane.start.min(current));
-        self.panes[place].closed_through[calendar] = reached.max(through);
-        existing
-    }
-
-    /// Whether a level of any group is not 0 in a pane: those of later panes, added already, left out.
-    fn any_level(&self, place: usize, pane: Pane, calendar: usize) -> bool {
-        let groups = 0..self.states.len() as GroupId;
-        groups.filter(|group| self.groups.row(*group).calendar == calendar).any(|group| {
-            let levels = &self.states[group as usize].levels;
-            self.panes[place].figures(pane, calendar, group, levels).iter().any(|figure| !figure.is_zero())
-        })
-    }
-
-    fn close_pane(&mut self, place: usize, pane: Pane, calendar: usize) {
-        let panes = &mut self.panes[place];
-        panes.closed_through[calendar] = panes.closed_through[calendar].max(pane.end);
-        panes.panes.entry((pane, calendar)).or_default().closed = true;
-        let mut alive = Vec::new();
-        for (group, state) in self.states.iter().enumerate() {
-            let group = group as GroupId;
-            if self.groups.row(group).calendar != calendar {
-                continue;
-            }
-            // A group without cells in this pane has a record if a level was not 0 throughout.
-            let figures = self.panes[place].figures(pane, calendar, group, &state.levels);
-            if figures.iter().any(|figure| !figure.is_zero()) {
-                alive.push(group);
-            }
-        }
-        if let Some(open) = self.panes[place].panes.get_mut(&(pane, calendar)) {
-            for group in alive {
-                open.cells.entry(group).or_default().dirty = true;
-            }
-            open.cells.values_mut().for_each(|cell| {
-                (cell.dirty, cell.unsaved) = (true, true);
-            });
-        }
-        self.due.insert((place, pane, calendar));
-    }
-
-    /// Too many group-windows: the oldest panes are finalised and go.
-    fn force(&mut self) {
-        while self.cells() > self.config.max_windows {
-            let oldest = self.panes.iter().enumerate().filter_map(|(place, panes)| {
-                let (key, _) = panes.panes.iter().next()?;
-                Some((key.0.end, place, key.0, key.1))
-            });
-            let Some((_, place, pane, calendar)) = oldest.min() else { return };
-            self.publish_forced((place, pane, calendar));
-            let panes = &mut self.panes[place];
-            panes.forced_through = panes.forced_through.max(pane.end);
-            if let Some(open) = panes.panes.remove(&(pane, calendar)) {
-                self.counts.forced += open.cells.len() as u64;
-                self.saver.dropped(&panes.window.name, pane, &open, &self.groups);
-            }
-            self.due.remove(&(place, pane, calendar));
-        }
-    }
 }
 
 impl SlicePanes {
-    fn pane(&mut self, slice: Slice, calendar: usize, place: usize, panes: &[Panes], config: &MergeConfig) -> Pane {
+    fn pane(
+        &mut self,
+        slice: Slice,
+        calendar: usize,
+        place: usize,
+        panes: &[Panes],
+        config: &MergeConfig,
+    ) -> Pane {
         if self.slice != Some(slice) {
             self.slice = Some(slice);
             self.by_calendar.clear();

@@ -11,6 +11,7 @@ use crate::measure::ids::{Level, Span};
 use crate::time::EventMs;
 use crate::time::window::{Pane, SLICE_MS, Slice, Window, sliding_of};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// One sliding window of the configuration.
 #[derive(Debug)]
@@ -28,7 +29,8 @@ pub struct Sliding {
 /// The slices of one group and their running sum.
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
-    slices: VecDeque<(Slice, Delta)>,
+    /// Ascending by slice; a slice may stand several times. Deltas are shared by the groups that they were added to.
+    slices: VecDeque<(Slice, Arc<Delta>)>,
     sum: Aggregate,
 }
 
@@ -73,7 +75,7 @@ impl Sliding {
     }
 
     /// Adds a delta; one whose slice has fallen out already is left aside.
-    pub fn add(&mut self, group: GroupId, slice: Slice, delta: &Delta) -> bool {
+    pub fn add(&mut self, group: GroupId, slice: Slice, delta: &Arc<Delta>) -> bool {
         let Some(newest) = self.newest else { return false };
         if slice.0 <= newest.0 - self.slices_kept || slice > newest {
             return false;
@@ -115,7 +117,12 @@ impl Sliding {
 
     /// What a group's levels were in the pane, from their totals over all time.
     #[must_use]
-    pub fn figures(&self, group: GroupId, pane: Pane, totals: &[i64; Level::LEN]) -> [LevelFigures; Level::LEN] {
+    pub fn figures(
+        &self,
+        group: GroupId,
+        pane: Pane,
+        totals: &[i64; Level::LEN],
+    ) -> [LevelFigures; Level::LEN] {
         let mut base = *totals;
         let mut lines: [Option<LevelLine>; Level::LEN] = std::array::from_fn(|_| None);
         for (slice, delta) in self.rings.get(&group).into_iter().flat_map(|ring| &ring.slices) {
@@ -135,12 +142,12 @@ impl Sliding {
     #[must_use]
     pub fn slices(&self, group: GroupId) -> Vec<(Slice, &Delta)> {
         let ring = self.rings.get(&group);
-        ring.into_iter().flat_map(|ring| &ring.slices).map(|(slice, delta)| (*slice, delta)).collect()
+        ring.into_iter().flat_map(|ring| &ring.slices).map(|(slice, delta)| (*slice, &**delta)).collect()
     }
 
     /// Puts a slice of a group back, as a state record kept it, whatever shard time is.
     pub fn restore(&mut self, group: GroupId, slice: Slice, delta: &Delta) {
-        if self.rings.entry(group).or_default().add(slice, delta) {
+        if self.rings.entry(group).or_default().add(slice, &Arc::new(delta.clone())) {
             self.by_slice.entry(slice).or_default().push(group);
         }
     }
@@ -148,19 +155,16 @@ impl Sliding {
 
 impl Ring {
     /// Adds a delta; `true` if its slice is new to the ring.
-    fn add(&mut self, slice: Slice, delta: &Delta) -> bool {
+    fn add(&mut self, slice: Slice, delta: &Arc<Delta>) -> bool {
         self.sum.add_sums(delta);
-        let at = self.slices.partition_point(|entry| entry.0 < slice);
-        match self.slices.get_mut(at) {
-            Some(entry) if entry.0 == slice => {
-                entry.1.merge(delta);
-                false
-            }
-            _ => {
-                self.slices.insert(at, (slice, delta.clone()));
-                true
-            }
-        }
+        // Most deltas are of the newest slice.
+        let at = match self.slices.back() {
+            Some(newest) if newest.0 > slice => self.slices.partition_point(|entry| entry.0 <= slice),
+            _ => self.slices.len(),
+        };
+        let is_new = at == 0 || self.slices[at - 1].0 != slice;
+        self.slices.insert(at, (slice, Arc::clone(delta)));
+        is_new
     }
 
     fn drop_before(&mut self, oldest: Slice) {
@@ -192,12 +196,12 @@ mod tests {
     use super::*;
     use crate::measure::ids::Count;
 
-    fn delta(value_ms: i64, level_at: i64, by: i64) -> Delta {
+    fn delta(value_ms: i64, level_at: i64, by: i64) -> Arc<Delta> {
         let mut delta = Delta::default();
         delta.count(Count::ContactsOffered, 1);
         delta.value(Span::WaitAnswered, value_ms);
         delta.level(Level::Waiting, Slice::of(EventMs(level_at)), EventMs(level_at), by);
-        delta
+        Arc::new(delta)
     }
 
     #[test]

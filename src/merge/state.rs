@@ -9,7 +9,7 @@ use super::groups::{GroupId, Groups};
 use super::panes::OpenPane;
 use super::shard::{GroupState, PanePlace, Shard};
 use crate::measure::aggregate::Aggregate;
-use crate::measure::batch::{BatchGroup, DIMENSIONS, Family, NowLevels};
+use crate::measure::batch::{DIMENSIONS, Family, NowLevels};
 use crate::measure::delta::Delta;
 use crate::measure::ids::Level;
 use crate::measure::totals::Totals;
@@ -48,7 +48,8 @@ impl Saver {
         let mut gone: Vec<GroupId> =
             open.cells.iter().filter(|(_, cell)| cell.saved).map(|(group, _)| *group).collect();
         gone.sort_unstable();
-        self.tombstones.extend(gone.into_iter().map(|group| cell_key(window, pane, &group_key(groups, group))));
+        self.tombstones
+            .extend(gone.into_iter().map(|group| cell_key(window, pane, &group_key(groups, group))));
     }
 }
 
@@ -90,7 +91,8 @@ impl Shard {
                 let unsaved = open.cells.iter().filter(|(_, cell)| cell.unsaved).map(|(group, _)| *group);
                 let mut unsaved: Vec<GroupId> = unsaved.collect();
                 unsaved.sort_unstable();
-                pending.extend(unsaved.into_iter().map(|group| Entity::Cell((place, *pane, *calendar), group)));
+                pending
+                    .extend(unsaved.into_iter().map(|group| Entity::Cell((place, *pane, *calendar), group)));
             }
         }
         self.saver.pending = pending;
@@ -184,9 +186,9 @@ impl Shard {
             self.config.hash_fingerprint,
         ];
         parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, part| {
-            part.to_le_bytes().into_iter().fold(hash, |hash: u64, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            })
+            part.to_le_bytes()
+                .into_iter()
+                .fold(hash, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
         })
     }
 
@@ -227,12 +229,16 @@ impl Shard {
         let damaged = |error: WireError| format!("merge-state head is damaged: {error}");
         let mut reader = Reader::new(bytes);
         if reader.byte().map_err(damaged)? != STATE_FORMAT {
-            return Err("merge-state is of another format: run the version that wrote it, or begin anew".to_owned());
+            return Err(
+                "merge-state is of another format: run the version that wrote it, or begin anew".to_owned()
+            );
         }
         if reader.fixed().map_err(damaged)? != self.layout() {
-            return Err("merge-state is of another layout (shards or hash key changed): restore the settings it \
+            return Err(
+                "merge-state is of another layout (shards or hash key changed): restore the settings it \
                         was written with, or begin anew under another service.id"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         self.read_head_body(&mut reader).map_err(damaged)
     }
@@ -287,7 +293,8 @@ impl Shard {
             for value in &mut values {
                 *value = reader.string()?;
             }
-            let base = self.groups.base(&BatchGroup { family, values });
+            let syms = self.groups.intern_all(&values);
+            let base = self.groups.base(family, std::array::from_fn(|at| syms[at]));
             self.states.resize_with(self.groups.len(), GroupState::default);
             for _ in 0..reader.count()? {
                 let source = usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX);
@@ -346,7 +353,7 @@ impl Shard {
         let calendar = self.groups.row(group).calendar;
         if let Some(panes) = self.panes.get_mut(place) {
             let cell = Cell { sums, as_of, finalised, saved: true, ..Cell::default() };
-            panes.panes.entry((pane, calendar)).or_default().cells.insert(group, cell);
+            panes.panes.entry((pane, calendar)).or_default().cells.insert(group, Box::new(cell));
         }
         Ok(())
     }

@@ -4,7 +4,8 @@
 //! differs. Batches get partials offsets of their own, one sequence a shard.
 
 use super::{
-    Commit, DeadLetter, Effect, FoldInput, FoldStage, KpiRecord, MergeInput, MergeStage, Record, StageReport, Stop,
+    Commit, DeadLetter, Effect, FoldInput, FoldStage, KpiRecord, MergeInput, MergeStage, Record, StageReport,
+    Stop,
 };
 use crate::fold::FoldConfig;
 use crate::merge::MergeConfig;

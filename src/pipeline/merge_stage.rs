@@ -95,7 +95,8 @@ impl MergeStage {
     /// Takes what the last publish tick made; `None` if nothing happened since the last commit.
     pub fn commit(&mut self) -> Option<Commit> {
         let publication = self.publication.take()?;
-        let empty = publication.records.is_empty() && publication.state.is_empty() && publication.exposed.is_empty();
+        let empty =
+            publication.records.is_empty() && publication.state.is_empty() && publication.exposed.is_empty();
         if empty && self.next == self.committed {
             return None;
         }

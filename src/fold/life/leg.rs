@@ -39,8 +39,7 @@ impl Life<'_> {
     /// Ends the ring of the event's agent, if it had begun by `at`.
     fn end_ring(&self, contact: &mut Contact, at: EventMs) -> Option<Millis> {
         let agent_key = self.agent_key;
-        let place =
-            contact.rings.iter().position(|ring| ring.agent_key == agent_key && ring.began <= at)?;
+        let place = contact.rings.iter().position(|ring| ring.agent_key == agent_key && ring.began <= at)?;
         Some(at.since(contact.rings.remove(place).began))
     }
 

@@ -20,8 +20,10 @@ impl Life<'_> {
     /// The next moment at which time does something to the contact.
     #[must_use]
     pub fn due(&self, contact: &Contact) -> EventMs {
-        let breach = contact.visit.as_ref().filter(|visit| !visit.breaching).and_then(|visit| visit.breach_at);
-        let wrapup = contact.legs.iter().filter(|leg| leg.state == LegState::Wrapup).map(|leg| leg.since).min();
+        let breach =
+            contact.visit.as_ref().filter(|visit| !visit.breaching).and_then(|visit| visit.breach_at);
+        let wrapup =
+            contact.legs.iter().filter(|leg| leg.state == LegState::Wrapup).map(|leg| leg.since).min();
         let wrapup = wrapup.map(|since| since.plus(self.wrapup_timeout_ms(contact)));
         let forget = self.forget_at(contact);
         breach.into_iter().chain(wrapup).fold(forget, EventMs::min)
@@ -29,8 +31,7 @@ impl Life<'_> {
 
     fn forget_at(&self, contact: &Contact) -> EventMs {
         let linger = contact.last.plus(self.config.linger_ms);
-        let expiry =
-            contact.first.plus(self.config.max_age_ms[usize::from(contact.channel.number())]);
+        let expiry = contact.first.plus(self.config.max_age_ms[usize::from(contact.channel.number())]);
         match (contact.completed, contact.left) {
             (true, _) => linger,
             (false, true) => linger.min(expiry),

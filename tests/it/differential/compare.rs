@@ -91,7 +91,13 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn check(&mut self, name: &str, expected: impl std::fmt::Debug, found: impl std::fmt::Debug, agrees: bool) {
+    fn check(
+        &mut self,
+        name: &str,
+        expected: impl std::fmt::Debug,
+        found: impl std::fmt::Debug,
+        agrees: bool,
+    ) {
         let key = self.key;
         self.differences.check(agrees, || format!("{key:?} {name}: expected {expected:?}, found {found:?}"));
     }

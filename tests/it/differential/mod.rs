@@ -75,7 +75,9 @@ fn story(inputs: &[Input], until: &Input, outcome: &Outcome) -> String {
         let pair = of.as_ref().zip(key.as_ref());
         input.partition == until.partition
             && input.offset <= until.offset
-            && pair.is_some_and(|(of, key)| (&of.0, &of.1) == (&key.0, &key.1) && (!key.1.is_null() || of.2 == key.2))
+            && pair.is_some_and(|(of, key)| {
+                (&of.0, &of.1) == (&key.0, &key.1) && (!key.1.is_null() || of.2 == key.2)
+            })
     };
     let line = |input: &Input| {
         let result = outcome.judgements.get(&(input.partition, input.offset));

@@ -32,7 +32,9 @@ impl Teller<'_> {
     pub fn answered(&mut self, contact: &mut Contact, event: &Event, act: Act) -> Verdict {
         let fits = match &contact.visit {
             Some(visit) => visit.queued_ms <= act.time_ms,
-            None => !contact.is_in_progress() && contact.ended_ms.is_none_or(|ended_ms| ended_ms <= act.time_ms),
+            None => {
+                !contact.is_in_progress() && contact.ended_ms.is_none_or(|ended_ms| ended_ms <= act.time_ms)
+            }
         };
         if !fits || contact.legs.len() >= MOST_AT_ONCE {
             return Verdict::Inconsistent;

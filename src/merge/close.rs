@@ -1,0 +1,117 @@
+//! The closing of panes: by the least watermark, by force, and what a late level does to panes that are closed.
+
+use super::groups::GroupId;
+use super::shard::{Shard, calendar_of};
+use crate::time::EventMs;
+use crate::time::window::{Pane, pane_of};
+
+impl Shard {
+    /// A level that changed in `pane` is another in every later pane: those that are closed are corrected, also the
+    /// ones that had nothing to show so far.
+    pub(super) fn dirty_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
+        let panes = &mut self.panes[place];
+        let through = panes.closed_through[calendar];
+        let mut later = pane.end;
+        while later < through {
+            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
+            later = pane.end;
+            let open = panes.panes.entry((pane, calendar)).or_default();
+            open.closed = true;
+            let cell = open.cells.entry(group).or_default();
+            (cell.dirty, cell.unsaved) = (true, true);
+            self.due.insert((place, pane, calendar));
+        }
+    }
+
+    /// Closes every pane whose end + grace the least watermark has passed.
+    pub(super) fn close(&mut self, watermark: EventMs) {
+        let limit = watermark.plus(-self.config.grace_ms);
+        for place in 0..self.panes.len() {
+            for calendar in 0..self.groups.calendars() {
+                while let Some(pane) = self.next_to_close(place, calendar, limit) {
+                    self.close_pane(place, pane, calendar);
+                }
+            }
+        }
+    }
+
+    fn next_to_close(&mut self, place: usize, calendar: usize, limit: EventMs) -> Option<Pane> {
+        let panes = &self.panes[place];
+        let through = panes.closed_through[calendar];
+        if through != EventMs::MIN && panes.panes.is_empty() && through >= limit {
+            return None;
+        }
+        let existing = panes.next_to_close(calendar, limit);
+        if through == EventMs::MIN {
+            return existing;
+        }
+        let kind = panes.window.kind;
+        let next = pane_of(kind, calendar_of(&self.config, calendar), through);
+        if next.end > limit || existing.is_some_and(|pane| pane.start <= next.start) {
+            return existing;
+        }
+        if self.any_level(place, next, calendar) {
+            return Some(next);
+        }
+        // Nothing goes on in the gap: everything up to the limit, or the next pane there is, counts as closed.
+        let current = pane_of(kind, calendar_of(&self.config, calendar), limit).start;
+        let reached = existing.map_or(current, |pane| pane.start.min(current));
+        self.panes[place].closed_through[calendar] = reached.max(through);
+        existing
+    }
+
+    /// Whether a level of any group is not 0 in a pane: those of later panes, added already, left out.
+    fn any_level(&self, place: usize, pane: Pane, calendar: usize) -> bool {
+        let groups = 0..self.states.len() as GroupId;
+        groups.filter(|group| self.groups.row(*group).calendar == calendar).any(|group| {
+            let levels = &self.states[group as usize].levels;
+            self.panes[place].figures(pane, calendar, group, levels).iter().any(|figure| !figure.is_zero())
+        })
+    }
+
+    fn close_pane(&mut self, place: usize, pane: Pane, calendar: usize) {
+        let panes = &mut self.panes[place];
+        panes.closed_through[calendar] = panes.closed_through[calendar].max(pane.end);
+        panes.panes.entry((pane, calendar)).or_default().closed = true;
+        let mut alive = Vec::new();
+        for (group, state) in self.states.iter().enumerate() {
+            let group = group as GroupId;
+            if self.groups.row(group).calendar != calendar {
+                continue;
+            }
+            // A group without cells in this pane has a record if a level was not 0 throughout.
+            let figures = self.panes[place].figures(pane, calendar, group, &state.levels);
+            if figures.iter().any(|figure| !figure.is_zero()) {
+                alive.push(group);
+            }
+        }
+        if let Some(open) = self.panes[place].panes.get_mut(&(pane, calendar)) {
+            for group in alive {
+                open.cells.entry(group).or_default().dirty = true;
+            }
+            open.cells.values_mut().for_each(|cell| {
+                (cell.dirty, cell.unsaved) = (true, true);
+            });
+        }
+        self.due.insert((place, pane, calendar));
+    }
+
+    /// Too many group-windows: the oldest panes are finalised and go.
+    pub(super) fn force(&mut self) {
+        while self.cells() > self.config.max_windows {
+            let oldest = self.panes.iter().enumerate().filter_map(|(place, panes)| {
+                let (key, _) = panes.panes.iter().next()?;
+                Some((key.0.end, place, key.0, key.1))
+            });
+            let Some((_, place, pane, calendar)) = oldest.min() else { return };
+            self.publish_forced((place, pane, calendar));
+            let panes = &mut self.panes[place];
+            panes.forced_through = panes.forced_through.max(pane.end);
+            if let Some(open) = panes.panes.remove(&(pane, calendar)) {
+                self.counts.forced += open.cells.len() as u64;
+                self.saver.dropped(&panes.window.name, pane, &open, &self.groups);
+            }
+            self.due.remove(&(place, pane, calendar));
+        }
+    }
+}
