@@ -158,6 +158,12 @@ impl Groups {
         self.coarse_sets[self.rows[group as usize].set]
     }
 
+    /// Whether the group tells channels apart and no queues: it has a share of its tenant's volume.
+    #[must_use]
+    pub fn has_share(&self, group: GroupId) -> bool {
+        self.set(group).has(Dimension::Channel) && !self.set(group).has(Dimension::Queue)
+    }
+
     /// Whether the group is one agent's.
     #[must_use]
     pub fn has_agent(&self, group: GroupId) -> bool {
@@ -215,6 +221,10 @@ impl Groups {
             if let Some(group) = self.ids.get(&(set, values.clone())) {
                 return *group;
             }
+        }
+        if let Some(tenant_set) = self.tenant_set.filter(|tenant_set| *tenant_set != set) {
+            // The tenant's own group comes first, wherever its set stands in the configuration.
+            self.intern(tenant_set, vec![values[0]]);
         }
         let group = self.rows.len() as GroupId;
         self.ids.insert((set, values.clone()), group);

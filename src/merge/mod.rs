@@ -1,10 +1,11 @@
 //! Stage 2: batches become windows, windows become KPI records. Pure: no clock, no IO.
 //!
-//! Read `shard.rs` first: what a batch does. Then `panes.rs` and `sliding.rs`: where sums are kept; `publish.rs`: what
-//! goes out and when; `state.rs`: what a restart needs. `sources.rs` holds the rule by which a batch counts once.
+//! Read `shard.rs` first: what a batch does. Then `closing.rs`: when panes close; `panes.rs` and `sliding.rs`: where sums
+//! are kept; `publish.rs`: what goes out and when; `state.rs`: what a restart needs. `sources.rs` holds the rule by which a
+//! batch counts once.
 
 pub mod cell;
-mod close;
+mod closing;
 mod coarse;
 pub mod config;
 mod expose;
@@ -13,6 +14,7 @@ mod live;
 pub mod panes;
 pub mod publish;
 pub mod shard;
+mod slice_panes;
 pub mod sliding;
 pub mod sources;
 pub mod state;

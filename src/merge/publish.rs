@@ -105,10 +105,13 @@ impl Shard {
             let cell = panes.panes.get(&(pane, calendar)).and_then(|open| open.cells.get(&group));
             let Some(cell) = cell else { continue };
             // One that was published is published again even if nothing is left in it.
-            if !finalised && !has_content(&cell.sums, &figures) {
+            let emptied = !has_content(&cell.sums, &figures);
+            if emptied && !finalised {
                 continue;
             }
-            let facts = self.facts(group, &cell.sums, &figures, pane, None, Some(at));
+            let mut facts = self.facts(group, &cell.sums, &figures, pane, None, Some(at));
+            // Nothing is not a share of something.
+            facts.tenant_created = facts.tenant_created.filter(|_| !emptied);
             out.push(self.render(group, &panes.window, &facts, status, reason));
             self.set_finalised(place, group);
         }

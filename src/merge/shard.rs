@@ -8,16 +8,17 @@ use super::config::MergeConfig;
 use super::groups::{BaseId, GroupId, Groups};
 use super::live::LiveQueue;
 use super::panes::Panes;
+use super::slice_panes::SlicePanes;
 use super::sliding::Sliding;
 use super::sources::{Sources, Verdict};
 use crate::ids::DenseMap;
 use crate::kpi::exposed::Series;
 use crate::measure::batch::{BatchReader, Family, NowLevels};
 use crate::measure::delta::Delta;
-use crate::measure::ids::Level;
+use crate::measure::ids::{Count, Level};
 use crate::measure::totals::Totals;
 use crate::time::WallMs;
-use crate::time::window::{Calendar, Pane, Slice, WindowKind, pane_of};
+use crate::time::window::{Calendar, Pane, Slice, WindowKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -107,13 +108,6 @@ pub struct Shard {
     pub(super) paces: super::publish::Paces,
     coarse: Coarse,
     slice_panes: SlicePanes,
-}
-
-/// The panes of the slice that was added last, by calendar: most deltas of a batch share it.
-#[derive(Debug, Default)]
-struct SlicePanes {
-    slice: Option<Slice>,
-    by_calendar: Vec<Option<Vec<Pane>>>,
 }
 
 impl Shard {
@@ -320,6 +314,9 @@ impl Shard {
         } else {
             self.live.push(place, group, self.groups.has_agent(group));
         }
+        if closed && delta.counts.iter().any(|entry| entry.0 == Count::ContactsCreated) {
+            self.dirty_shares((place, pane, calendar), group);
+        }
         if delta.levels.iter().any(|change| change.net != 0) {
             self.dirty_later(place, pane, calendar, group);
         }
@@ -365,30 +362,6 @@ impl Shard {
                 }
             });
         }
-    }
-}
-
-impl SlicePanes {
-    fn pane(
-        &mut self,
-        slice: Slice,
-        calendar: usize,
-        place: usize,
-        panes: &[Panes],
-        config: &MergeConfig,
-    ) -> Pane {
-        if self.slice != Some(slice) {
-            self.slice = Some(slice);
-            self.by_calendar.clear();
-        }
-        if self.by_calendar.len() <= calendar {
-            self.by_calendar.resize_with(calendar + 1, || None);
-        }
-        let made = self.by_calendar[calendar].get_or_insert_with(|| {
-            let calendar = calendar_of(config, calendar);
-            panes.iter().map(|panes| pane_of(panes.window.kind, calendar, slice.start())).collect()
-        });
-        made[place]
     }
 }
 

@@ -34,8 +34,9 @@ impl Life<'_> {
         let expiry = contact.first.plus(self.config.max_age_ms[usize::from(contact.channel.number())]);
         match (contact.completed, contact.left) {
             (true, _) => linger,
-            (false, true) => linger.min(expiry),
-            (false, false) => expiry,
+            // A leg in wrap-up is still to be counted.
+            (false, true) if contact.legs.is_empty() => linger.min(expiry),
+            (false, _) => expiry,
         }
     }
 
@@ -56,6 +57,10 @@ impl Life<'_> {
         };
         if let Some(place) = contact.legs.iter().position(over) {
             self.end_wrapup(contact, place, due, None);
+            return Fired::Moved;
+        }
+        if due < self.forget_at(contact) {
+            // What the timer stood for is gone: the end of a file takes what is open out of its levels.
             return Fired::Moved;
         }
         let expired = !contact.completed && !contact.left;

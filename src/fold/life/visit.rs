@@ -93,15 +93,13 @@ impl Life<'_> {
         }
         contact.rings.clear();
         contact.left = !contact.is_connected();
-        if contact.left {
-            self.leave_awaiting(contact, event.time);
-        }
         Fit::Folded
     }
 
     /// The customer leaves the visit.
     pub(super) fn abandon(&mut self, contact: &mut Contact, at: EventMs) {
         let Some(visit) = self.leave_queue(contact, at) else { return };
+        self.leave_awaiting(contact, at);
         let group = self.places.contact_group(&visit.dims);
         let wait_ms = at.since(visit.queued);
         let short = wait_ms < self.config.short_abandon_ms && contact.visits == 1;

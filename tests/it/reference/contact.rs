@@ -103,7 +103,10 @@ impl Teller<'_> {
             None if opens(event) => {
                 let mut contact = Contact::opened(event, act);
                 let is_reply = kind == "message.sent" && event.choice("author", "") == "agent";
-                if !is_reply && !event.is_passing() {
+                contact.has_first_response = is_reply;
+                if is_reply {
+                    contact.remember(event);
+                } else if !event.is_passing() {
                     contact.remember(event);
                     self.start_cycle(&mut contact, act);
                 }

@@ -1,28 +1,14 @@
-//! The closing of panes: by the least watermark, by force, and what a late level does to panes that are closed.
+//! Which panes close and when, and what a change makes of those that are closed.
+//!
+//! A pane closes when the least watermark passes its end + grace, also one in which nothing happened while a level stood.
+//! It decides what is due; it renders nothing.
 
 use super::groups::GroupId;
-use super::shard::{Shard, calendar_of};
+use super::shard::{PanePlace, Shard, calendar_of};
 use crate::time::EventMs;
 use crate::time::window::{Pane, pane_of};
 
 impl Shard {
-    /// A level that changed in `pane` is another in every later pane: those that are closed are corrected, also the
-    /// ones that had nothing to show so far.
-    pub(super) fn dirty_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
-        let panes = &mut self.panes[place];
-        let through = panes.closed_through[calendar];
-        let mut later = pane.end;
-        while later < through {
-            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
-            later = pane.end;
-            let open = panes.panes.entry((pane, calendar)).or_default();
-            open.closed = true;
-            let cell = open.cells.entry(group).or_default();
-            (cell.dirty, cell.unsaved) = (true, true);
-            self.due.insert((place, pane, calendar));
-        }
-    }
-
     /// Closes every pane whose end + grace the least watermark has passed.
     pub(super) fn close(&mut self, watermark: EventMs) {
         let limit = watermark.plus(-self.config.grace_ms);
@@ -112,6 +98,33 @@ impl Shard {
                 self.saver.dropped(&panes.window.name, pane, &open, &self.groups);
             }
             self.due.remove(&(place, pane, calendar));
+        }
+    }
+
+    /// A level that changed in `pane` is another in every later pane: those that are closed are corrected, also the
+    /// ones that had nothing to show so far.
+    pub(super) fn dirty_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
+        let panes = &mut self.panes[place];
+        let through = panes.closed_through[calendar];
+        let mut later = pane.end;
+        while later < through {
+            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
+            later = pane.end;
+            let open = panes.panes.entry((pane, calendar)).or_default();
+            open.closed = true;
+            let cell = open.cells.entry(group).or_default();
+            (cell.dirty, cell.unsaved) = (true, true);
+            self.due.insert((place, pane, calendar));
+        }
+    }
+
+    /// The tenant's `contacts_created` changed in a closed pane: every share of it is another.
+    pub(super) fn dirty_shares(&mut self, (place, pane, calendar): PanePlace, tenant: GroupId) {
+        let Some(open) = self.panes[place].panes.get_mut(&(pane, calendar)) else { return };
+        for (group, cell) in &mut open.cells {
+            if self.groups.row(*group).tenant_group == Some(tenant) && self.groups.has_share(*group) {
+                (cell.dirty, cell.unsaved) = (true, true);
+            }
         }
     }
 }
