@@ -38,7 +38,7 @@ fn queues(board: &Board, wall: WallMs) -> Table {
             queue,
             text(&record["group"]["channel"]),
             whole(&record["levels"]["contacts_waiting"]["last"]),
-            age(&record["levels"]["oldest_wait_start"], wall),
+            age(&record["levels"]["oldest_wait_start"], now_of(&record, wall)),
             percent(kpi("service_level")),
             percent(kpi("abandon_rate")),
             seconds(kpi("asa")),
@@ -108,10 +108,32 @@ fn seconds(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1} s"))
 }
 
-fn age(start: &Value, wall: WallMs) -> String {
+/// What time it is for a record of a sliding window: while the past is being fed, the window's end.
+fn now_of(record: &Value, wall: WallMs) -> i64 {
+    record["window"]["end_ms"].as_i64().map_or(wall.0, |end_ms| end_ms.min(wall.0))
+}
+
+fn age(start: &Value, now_ms: i64) -> String {
     let start = start.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
     start.map_or_else(
         || "-".to_owned(),
-        |start| format!("{} s", (wall.0 - start.as_millisecond()).max(0) / 1_000),
+        |start| format!("{} s", (now_ms - start.as_millisecond()).max(0) / 1_000),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_wait_of_the_simulated_past_is_as_old_as_it_was_then() {
+        let start = json!("2026-01-05T08:00:00Z");
+        let start_ms = 1_767_600_000_000;
+        let past = json!({"window": {"end_ms": start_ms + 20_000}});
+        assert_eq!(age(&start, now_of(&past, WallMs(start_ms + 3_000_000))), "20 s");
+        // A window ends at the slice edge at or after now.
+        assert_eq!(age(&start, now_of(&past, WallMs(start_ms + 15_000))), "15 s");
+        assert_eq!(age(&Value::Null, start_ms), "-");
+    }
 }

@@ -60,16 +60,12 @@ impl Agent {
     /// When silence makes it offline, or forgotten if it is offline already.
     #[must_use]
     pub fn due(&self, config: &FoldConfig) -> EventMs {
-        let timeout_ms = self.timeout_ms(config);
-        if self.state == AgentState::Offline {
-            self.last.plus(timeout_ms).plus(config.silent_agent_timeout_ms)
-        } else {
-            self.last.plus(timeout_ms)
-        }
+        self.last.plus(self.timeout_ms(config))
     }
 
-    const fn timeout_ms(&self, config: &FoldConfig) -> Millis {
-        if self.beats { config.agent_timeout_ms } else { config.silent_agent_timeout_ms }
+    fn timeout_ms(&self, config: &FoldConfig) -> Millis {
+        let beats = self.beats && self.state != AgentState::Offline;
+        if beats { config.agent_timeout_ms } else { config.silent_agent_timeout_ms }
     }
 }
 
@@ -123,6 +119,8 @@ impl AgentLife<'_> {
     pub fn go_offline(&mut self, agent: &mut Agent, at: EventMs) {
         self.leave(agent, at);
         agent.state = AgentState::Offline;
+        // It was in its old state until now: what is heard later of an earlier moment would count that time twice.
+        agent.last = agent.last.max(at);
         (agent.slots_active, agent.slots_max) = (0, 0);
     }
 

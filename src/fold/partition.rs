@@ -183,9 +183,7 @@ impl Fold {
             return self.contact_event(event);
         }
         match event.kind {
-            Kind::AgentStateChanged { .. } | Kind::AgentHeartbeat | Kind::AgentDescribed { .. } => {
-                self.agent_event(event)
-            }
+            Kind::AgentStateChanged { .. } | Kind::AgentHeartbeat => self.agent_event(event),
             _ => Fit::Folded,
         }
     }

@@ -1,8 +1,8 @@
 //! Stage 2: batches become windows, windows become KPI records. Pure: no clock, no IO.
 //!
 //! Read `shard.rs` first: what a batch does. Then `closing.rs`: when panes close; `panes.rs` and `sliding.rs`: where sums
-//! are kept; `publish.rs`: what goes out and when; `state.rs`: what a restart needs. `sources.rs` holds the rule by which a
-//! batch counts once.
+//! are kept; `publish.rs`: what goes out and when; `state.rs` and `head.rs`: what a restart needs. `sources.rs` holds the
+//! rule by which a batch counts once.
 
 pub mod cell;
 mod closing;
@@ -10,6 +10,7 @@ mod coarse;
 pub mod config;
 mod expose;
 pub mod groups;
+mod head;
 mod live;
 pub mod panes;
 pub mod publish;

@@ -156,6 +156,9 @@ impl Shard {
         let unreadable = |error| format!("partials offset {offset}: {error}; the partials topic is damaged");
         let mut batch = BatchReader::new(bytes).map_err(unreadable)?;
         let verdict = self.sources.judge(&batch.head, offset)?;
+        if self.revision == 0 {
+            self.saver.start = Some(offset);
+        }
         self.revision = offset + 1;
         let at = match verdict {
             Verdict::Apply(at) => at,

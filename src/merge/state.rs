@@ -9,12 +9,10 @@ use super::groups::{GroupId, Groups};
 use super::panes::OpenPane;
 use super::shard::{GroupState, PanePlace, Shard};
 use crate::measure::aggregate::Aggregate;
-use crate::measure::batch::{DIMENSIONS, Family, NowLevels};
 use crate::measure::delta::Delta;
-use crate::measure::ids::Level;
 use crate::measure::totals::Totals;
 use crate::measure::wire::{Reader, WireError, Writer};
-use crate::time::window::{Pane, SLICE_MS, Slice};
+use crate::time::window::{Pane, Slice};
 use crate::time::{EventMs, Millis, WallMs};
 use std::collections::VecDeque;
 
@@ -38,6 +36,8 @@ pub struct Saver {
     pending: VecDeque<Entity>,
     head: Option<(i64, Vec<u8>)>,
     began: Option<WallMs>,
+    /// The partials offset of the first batch of a shard that was restored from nothing.
+    pub start: Option<i64>,
     /// The partials offset of the last head written: a restore replays from there.
     pub head_as_of: i64,
 }
@@ -59,6 +59,9 @@ impl Shard {
         out.extend(std::mem::take(&mut self.saver.tombstones).into_iter().map(|key| (key, None)));
         let due = self.saver.began.is_none_or(|began| self.wall.0 - began.0 >= CYCLE_MS);
         if self.saver.head.is_none() && due && self.revision > self.saver.head_as_of {
+            if self.saver.began.is_none() && self.saver.start.is_some() {
+                out.push((b"head".to_vec(), Some(self.first_head())));
+            }
             self.begin_cycle();
         }
         let mut written = 0;
@@ -131,67 +134,6 @@ impl Shard {
         }
     }
 
-    fn write_head(&self) -> Vec<u8> {
-        let mut out = Writer::default();
-        out.byte(STATE_FORMAT);
-        out.fixed(self.layout());
-        out.signed(self.revision);
-        self.sources.write(&mut out);
-        out.unsigned(self.panes.len() as u64);
-        for panes in &self.panes {
-            out.string(&panes.window.name);
-            out.signed(panes.forced_through.0);
-            out.unsigned(panes.closed_through.len() as u64);
-            panes.closed_through.iter().for_each(|through| out.signed(through.0));
-        }
-        let counts = &self.counts;
-        let (batches, losses) = (
-            [counts.applied, counts.repeated, counts.superseded, counts.unknown_measures],
-            [counts.forced, counts.forced_loss, counts.after_close, counts.after_sliding],
-        );
-        batches.into_iter().chain(losses).for_each(|count| out.unsigned(count));
-        out.unsigned(self.queue_agents.len() as u64);
-        for ((tenant, queue), levels) in &self.queue_agents {
-            out.string(tenant);
-            out.string(queue);
-            levels.iter().for_each(|level| out.signed(*level));
-        }
-        self.write_now(&mut out);
-        out.into_bytes()
-    }
-
-    fn write_now(&self, out: &mut Writer) {
-        let mut bases: Vec<_> = self.now.iter().filter(|(_, sources)| !sources.is_empty()).collect();
-        bases.sort_unstable_by_key(|(base, _)| **base);
-        out.unsigned(bases.len() as u64);
-        for (base, sources) in bases {
-            let (family, values) = self.groups.base_values(*base);
-            out.byte(family as u8);
-            values.iter().for_each(|value| out.string(value));
-            out.unsigned(sources.len() as u64);
-            for (source, levels) in sources {
-                out.unsigned(*source as u64);
-                levels.write(out);
-            }
-        }
-    }
-
-    /// Hash of what cannot change under existing state.
-    fn layout(&self) -> u64 {
-        let parts = [
-            u64::from(self.config.shards),
-            SLICE_MS as u64,
-            u64::from(crate::measure::cells::SIGNIFICANT_DIGITS),
-            crate::measure::cells::HIGHEST_MS as u64,
-            self.config.hash_fingerprint,
-        ];
-        parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, part| {
-            part.to_le_bytes()
-                .into_iter()
-                .fold(hash, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-        })
-    }
-
     /// Takes state records (the last value of each key) into a new shard. Returns the partials offset to replay from.
     ///
     /// # Errors
@@ -223,86 +165,6 @@ impl Shard {
         self.advance_sliding();
         self.saver.head_as_of = as_of;
         Ok(as_of)
-    }
-
-    fn read_head(&mut self, bytes: &[u8]) -> Result<i64, String> {
-        let damaged = |error: WireError| format!("merge-state head is damaged: {error}");
-        let mut reader = Reader::new(bytes);
-        if reader.byte().map_err(damaged)? != STATE_FORMAT {
-            return Err(
-                "merge-state is of another format: run the version that wrote it, or begin anew".to_owned()
-            );
-        }
-        if reader.fixed().map_err(damaged)? != self.layout() {
-            return Err(
-                "merge-state is of another layout (shards or hash key changed): restore the settings it \
-                        was written with, or begin anew under another service.id"
-                    .to_owned(),
-            );
-        }
-        self.read_head_body(&mut reader).map_err(damaged)
-    }
-
-    fn read_head_body(&mut self, reader: &mut Reader<'_>) -> Result<i64, WireError> {
-        let as_of = reader.signed()?;
-        self.revision = as_of;
-        self.sources.read(reader)?;
-        for _ in 0..reader.count()? {
-            let name = reader.string()?;
-            let forced_through = EventMs(reader.signed()?);
-            let mut closed_through = Vec::new();
-            for _ in 0..reader.count()? {
-                closed_through.push(EventMs(reader.signed()?));
-            }
-            if let Some(panes) = self.panes.iter_mut().find(|panes| panes.window.name == name) {
-                panes.forced_through = forced_through;
-                closed_through.resize(panes.closed_through.len(), EventMs::MIN);
-                panes.closed_through = closed_through;
-            }
-        }
-        let counts = &mut self.counts;
-        for count in [
-            &mut counts.applied,
-            &mut counts.repeated,
-            &mut counts.superseded,
-            &mut counts.unknown_measures,
-            &mut counts.forced,
-            &mut counts.forced_loss,
-            &mut counts.after_close,
-            &mut counts.after_sliding,
-        ] {
-            *count = reader.unsigned()?;
-        }
-        for _ in 0..reader.count()? {
-            let key = (reader.string()?.to_owned(), reader.string()?.to_owned());
-            let mut levels = [0; Level::LEN];
-            for level in &mut levels {
-                *level = reader.signed()?;
-            }
-            self.queue_agents.insert(key, levels);
-        }
-        self.read_now(reader)?;
-        Ok(as_of)
-    }
-
-    fn read_now(&mut self, reader: &mut Reader<'_>) -> Result<(), WireError> {
-        for _ in 0..reader.count()? {
-            let unknown = WireError { expected: "a known family", position: 0 };
-            let family = Family::from_number(reader.byte()?).ok_or(unknown)?;
-            let mut values = [""; DIMENSIONS];
-            for value in &mut values {
-                *value = reader.string()?;
-            }
-            let syms = self.groups.intern_all(&values);
-            let base = self.groups.base(family, std::array::from_fn(|at| syms[at]));
-            self.states.resize_with(self.groups.len(), GroupState::default);
-            for _ in 0..reader.count()? {
-                let source = usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX);
-                let levels = NowLevels::read(reader)?;
-                self.now.entry(base).or_default().insert(source, levels);
-            }
-        }
-        Ok(())
     }
 
     fn read_group(&mut self, key: &[u8], value: &[u8]) -> Result<(), WireError> {

@@ -24,6 +24,9 @@ pub const SETTLE_MS: i64 = 65_000;
 /// Tests that tell the end by an event want no help of the clock.
 pub const NEVER_IDLE: &str = "idle_after = \"10m\"";
 
+/// A secret of the configuration, which nothing may show.
+pub const HASH_KEY: &str = "kept-to-itself-1";
+
 const POLL: Duration = Duration::from_millis(50);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
@@ -56,7 +59,7 @@ impl Deployment {
         let folder = RunFolder::new("deployment");
         let address = format!("127.0.0.1:{}", free_port());
         let text = format!(
-            "[service]\nid = \"{id}\"\ninstance = \"one\"\nstart_from = \"earliest\"\n\
+            "[service]\nid = \"{id}\"\ninstance = \"one\"\nstart_from = \"earliest\"\nhash_key = \"{HASH_KEY}\"\n\
              [kafka]\nbrokers = [\"{}\"]\ninput_topics = [\"{input}\"]\nshards = {SHARDS}\n\
              kpis_retention = \"7d\"\n\
              [http]\nlisten = \"{address}\"\n[time]\n{settings}\n",

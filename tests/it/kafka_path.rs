@@ -12,7 +12,7 @@ use crate::harness::guard::output_within;
 use crate::harness::provision::{Packaged, present, tool};
 use crate::harness::records::Outgoing;
 use crate::kafka_deployment::{Deployment, NEVER_IDLE, SETTLE_MS, SHARDS, event, eventually, last_words};
-use crate::kafka_finals::{Seen, assert_exactly_once, by_key, differences, settled};
+use crate::kafka_finals::{Seen, assert_exactly_once, differences, settled};
 use crate::reference::{self, Input, RecordKey};
 use crate::scenario::{Options, scenario};
 

@@ -10,6 +10,7 @@
               with #[test] for tests, and not those that they call"
 )]
 
+mod demo;
 mod differential;
 mod harness;
 mod http;
@@ -18,6 +19,7 @@ mod kafka_finals;
 mod kafka_path;
 mod kafka_restart;
 mod kafka_topics;
+mod metrics;
 mod reference;
 mod scenario;
 mod tidy;

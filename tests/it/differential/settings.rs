@@ -68,8 +68,8 @@ pub fn engine(config: &Config, formula: Formula) -> Engine {
     Engine { fold: Arc::new(fold), merge }
 }
 
-/// `usual` seeds, or as many as `INTRADAY_TEST_SEEDS` says, in the same proportion to a run of 300.
+/// `usual` seeds, or as many as `INTRADAY_TEST_SEEDS` says, in the same proportion to a run of 100.
 pub fn seeds(usual: u64) -> std::ops::Range<u64> {
     let asked = std::env::var("INTRADAY_TEST_SEEDS").ok().and_then(|count| count.parse::<u64>().ok());
-    0..asked.map_or(usual, |asked| (asked * usual).div_ceil(300).max(1))
+    0..asked.map_or(usual, |asked| (asked * usual).div_ceil(100).max(1))
 }

@@ -36,8 +36,8 @@ struct Agent {
     last_sign_ms: i64,
     last_sign_step: usize,
     sends_heartbeats: bool,
-    /// When it timed out, in milliseconds, and at which step.
-    timed_out: Option<(i64, usize)>,
+    /// The step at which it timed out.
+    timed_out_step: Option<usize>,
 }
 
 /// Tells the story of one agent.
@@ -74,7 +74,8 @@ fn run_timers(
         let act = Act::at(config, steps, step, due_ms);
         agent.write_until(act.level_ms(), ledger);
         agent.state = "offline";
-        agent.timed_out = Some((act.time_ms, step));
+        agent.last_sign_ms = agent.last_sign_ms.max(act.time_ms);
+        agent.timed_out_step = Some(step);
     }
 }
 
@@ -89,7 +90,7 @@ impl Agent {
             last_sign_ms: act.time_ms,
             last_sign_step: act.step,
             sends_heartbeats: false,
-            timed_out: None,
+            timed_out_step: None,
         }
     }
 
@@ -101,19 +102,14 @@ impl Agent {
                 if self.sends_heartbeats { config.heartbeat_timeout_ms } else { config.agent_timeout_ms };
             return (from, self.last_sign_ms + timeout_ms);
         }
-        match self.timed_out {
-            Some((due_ms, step)) => (from.max(step), self.last_sign_ms.max(due_ms) + config.agent_forget_ms),
-            None => (from, self.last_sign_ms + config.agent_forget_ms),
-        }
+        (from.max(self.timed_out_step.unwrap_or(from)), self.last_sign_ms + config.agent_forget_ms)
     }
 
     fn take(&mut self, event: &Event, act: Act, ledger: &mut Ledger) -> Verdict {
         if act.time_ms < self.last_sign_ms {
             return Verdict::Inconsistent;
         }
-        // A state that follows a timeout does not reach back before it.
-        let timed_out_ms = self.timed_out.map_or(i64::MIN, |(due_ms, _)| due_ms);
-        self.write_until(act.level_ms().max(timed_out_ms), ledger);
+        self.write_until(act.level_ms(), ledger);
         self.last_sign_ms = act.time_ms;
         self.last_sign_step = act.step;
         if let Some(team) = event.text("team") {
@@ -127,7 +123,7 @@ impl Agent {
         let state = STATES.into_iter().find(|known| *known == named).unwrap_or("other");
         self.slots = event.slots();
         self.state = if state == "available" && self.slots.0 > 0 { "contact" } else { state };
-        self.timed_out = None;
+        self.timed_out_step = None;
         Verdict::Folded
     }
 

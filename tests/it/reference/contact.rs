@@ -94,7 +94,7 @@ impl Teller<'_> {
             match kind {
                 "contact.created" | "contact.queued" if is_after => *slot = None,
                 "message.sent" => return Verdict::Folded,
-                _ if event.is_passing() => return Verdict::Folded,
+                _ if event.is_passing() || !known.is_inbound => return Verdict::Folded,
                 _ => return Verdict::Inconsistent,
             }
         }
@@ -124,6 +124,13 @@ impl Teller<'_> {
     }
 
     fn apply(&mut self, contact: &mut Contact, event: &Event, act: Act) -> Verdict {
+        if !contact.is_inbound {
+            // Known and no more than that: nothing of it can be inconsistent.
+            if event.kind == "contact.ended" {
+                contact.ended_ms = Some(event.time_ms);
+            }
+            return Verdict::Folded;
+        }
         match event.kind.as_str() {
             "contact.created" => self.created(contact, event, act),
             "contact.queued" => self.queued(contact, event, act),

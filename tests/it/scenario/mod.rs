@@ -2,7 +2,7 @@
 //!
 //! It knows the event contract, and must never know what the numbers should be.
 
-mod dice;
+pub mod dice;
 mod digital;
 mod journey;
 mod life;
