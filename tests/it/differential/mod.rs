@@ -35,7 +35,7 @@ fn options(seed: u64) -> Options {
 /// A scenario of one of the shapes; every other one with contacts that are heard of late.
 fn any(seed: u64) -> Scenario {
     let Scenario { inputs, config } = scenario(seed, &options(seed));
-    let inputs = if seed % 2 == 0 { inputs } else { belated::belated(seed, inputs) };
+    let inputs = if seed.is_multiple_of(2) { inputs } else { belated::belated(seed, inputs) };
     Scenario { inputs, config }
 }
 
