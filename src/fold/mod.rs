@@ -1,4 +1,5 @@
 #![doc = include_str!("rulings.md")]
+
 pub mod agent;
 pub mod clock;
 pub mod commit;

@@ -42,7 +42,8 @@ mod tests {
 
     #[test]
     fn what_can_be_read_stays_as_it_is() {
-        for value in ["", "billing", "a \"quoted\" \\ name", "Zahlung & Mahnung", "支払い", "👩🏽"] {
+        let skin_tone = "\u{1f469}\u{1f3fd}";
+        for value in ["", "billing", "a \"quoted\" \\ name", "Zahlung & Mahnung", "支払い", skin_tone] {
             assert!(matches!(sanitised(value), Cow::Borrowed(same) if same == value));
         }
     }
