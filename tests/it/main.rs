@@ -11,6 +11,7 @@
 )]
 
 mod demo;
+mod deploy;
 mod differential;
 mod harness;
 mod http;
