@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn what_can_be_read_stays_as_it_is() {
-        for value in ["", "billing", "a \"quoted\" \\ name", "Zahlung & Mahnung", "支払い", "👩🏽"] {
+        for value in ["", "billing", "a \"quoted\" \\ name", "Zahlung & Mahnung", "支払い", "\u{1f469}\u{1f3fd}"] {
             assert!(matches!(sanitised(value), Cow::Borrowed(same) if same == value));
         }
     }
