@@ -10,11 +10,14 @@ use crate::kpi::groups::Dimension;
 use crate::kpi::record::place_of;
 use crate::measure::aggregate::Aggregate;
 use crate::measure::totals::Totals;
+use crate::time::WallMs;
 use crate::time::window::{WindowKind, pane_of};
 
 /// Least time between two renderings of a group's window gauges, wall time.
 const WINDOWS_PACE_MS: i64 = 1_000;
 
+/// Born before anybody could look: such a group is never shown at 0 for what it has counted.
+pub(super) const ALWAYS: WallMs = WallMs(i64::MIN / 2);
 /// Ids of exposed groups of agents by queue begin here; published groups are far below.
 const QUEUE_AGENTS_FROM: u32 = 1 << 31;
 
@@ -29,7 +32,7 @@ impl Shard {
             self.states.resize_with(self.groups.len(), super::shard::GroupState::default);
             let state = &mut self.states[group as usize];
             // Announced from the start: its first events need no zeros before them.
-            state.born.get_or_insert(crate::time::WallMs(i64::MIN / 2));
+            state.born.get_or_insert(ALWAYS);
             self.expose_due(group);
         }
     }
@@ -45,6 +48,7 @@ impl Shard {
 
     /// Renders the groups whose exposition is due.
     pub(super) fn expose(&mut self, out: &mut Vec<Exposed>) {
+        self.replayed_due = 0;
         let due = std::mem::take(&mut self.exposure_due);
         for group in due {
             self.states[group as usize].exposure_due = false;

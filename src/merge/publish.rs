@@ -2,6 +2,7 @@
 //!
 //! Rendering only: it changes no sum. Wall time is an argument and decides paces, nothing else.
 
+use super::expose::ALWAYS;
 use super::groups::GroupId;
 use super::shard::{PanePlace, Shard, calendar_of};
 use crate::kpi::exposed::Exposed;
@@ -73,6 +74,11 @@ impl Shard {
         self.forced.clear();
         self.live.clear();
         self.drop_panes();
+        // What a group counted was shown before, too: zeros now would be a reset to whoever scrapes it.
+        for group in self.exposure_due.iter().skip(self.replayed_due) {
+            self.states[*group as usize].born.get_or_insert(ALWAYS);
+        }
+        self.replayed_due = self.exposure_due.len();
     }
 
     /// Finalises a pane by force.

