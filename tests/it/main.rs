@@ -2,6 +2,7 @@
 //! real tools, in one test binary so that they share a broker.
 
 mod differential;
+mod golden;
 mod harness;
 mod http;
 mod reference;

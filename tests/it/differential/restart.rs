@@ -85,6 +85,30 @@ fn stops_and_batches_written_twice_at_any_time_change_no_last_record() {
 }
 
 #[test]
+fn golden_files_survive_stops_after_every_commit() {
+    let plan = Plan { stop_after_commit: 100, stop_before_commit: 0, write_twice: 10, stride: 3 };
+    let engine = settings::engine(&crate::reference::Config::default(), Formula::default());
+    let mut restored = 0;
+    for entry in std::fs::read_dir(crate::golden::folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".events.ndjson") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let inputs = text.lines().enumerate().map(|(at, line)| Input {
+            partition: 0,
+            offset: at as i64,
+            value: line.as_bytes().to_vec(),
+            wall_ms: 1_800_000_000_000 + at as i64 * 20_000,
+            malformed: false,
+        });
+        let inputs: Vec<Input> = inputs.collect();
+        restored += check(&path.display().to_string(), &engine, &inputs, plan, 1);
+    }
+    assert!(restored > 50, "{restored} stages were restored");
+}
+
+#[test]
 fn a_first_commit_that_its_state_does_not_fit_into_can_be_restored() {
     let Scenario { inputs, config } = calm(5, 12_000);
     let engine = settings::engine(&config, Formula::default());
