@@ -190,6 +190,7 @@ impl Fold {
 
     fn contact_event(&mut self, event: &Event<'_>) -> Fit {
         let key = self.hash(&event.tenant, &event.contact_id);
+        self.fire_contact_until(key, event.time);
         let agent_key = if event.agent_id.is_empty() { 0 } else { self.hash("", &event.agent_id) | 1 };
         let room = self.contacts.len() < self.config.max_contacts;
         let mut life = Life {
@@ -235,6 +236,7 @@ impl Fold {
 
     fn agent_event(&mut self, event: &Event<'_>) -> Fit {
         let key = self.hash(&event.tenant, &event.agent_id);
+        self.fire_agent_until(key, event.time);
         if !self.agents.contains(key) {
             if self.agents.len() >= self.config.max_agents {
                 self.side.refused += 1;
@@ -268,6 +270,26 @@ impl Fold {
                 Entity::Contact(key) => self.fire_contact(key, due),
                 Entity::Agent(key) => self.fire_agent(key, due),
             }
+        }
+    }
+
+    /// Fires what is due of a contact by the time of its own event, so that it does not matter how far the other keys of
+    /// the partition have come.
+    fn fire_contact_until(&mut self, key: u64, time: EventMs) {
+        while let Some(due) = self.contacts.get_mut(key).map(|contact| contact.scheduled).filter(|due| *due <= time) {
+            self.fire_contact(key, due);
+        }
+    }
+
+    /// The same for an agent.
+    fn fire_agent_until(&mut self, key: u64, time: EventMs) {
+        while let Some(agent) = self.agents.get_mut(key) {
+            let due = agent.due(&self.config);
+            if due > time {
+                return;
+            }
+            agent.scheduled = due;
+            self.fire_agent(key, due);
         }
     }
 

@@ -13,6 +13,7 @@
 mod demo;
 mod deploy;
 mod differential;
+mod golden;
 mod harness;
 mod http;
 mod kafka_deployment;

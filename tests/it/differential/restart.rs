@@ -42,7 +42,12 @@ pub fn difference(expected: &Left, found: &Left) -> String {
     let (expected, found) = (last_records(expected), last_records(found));
     let keys = expected.keys().chain(found.keys().filter(|key| !expected.contains_key(*key)));
     let differing = keys.filter(|key| expected.get(*key) != found.get(*key));
-    let told = differing.take(3).map(|key| format!("{:?}\n{:?}\n", expected.get(key), found.get(key)));
+    let told = differing.take(3).map(|key| {
+        let (one, other) = (expected.get(key).map_or("", String::as_str), found.get(key).map_or("", String::as_str));
+        let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+        let around = |text: &str| text.chars().skip(same.saturating_sub(60)).take(160).collect::<String>();
+        format!("{key}\n  {}\n  {}\n", around(one), around(other))
+    });
     told.collect()
 }
 
@@ -77,6 +82,30 @@ fn stops_and_batches_written_twice_at_any_time_change_no_last_record() {
         restored += check("now and then", &engine, &inputs, plan, seed);
     }
     assert!(restored > 100, "{restored} stages were restored");
+}
+
+#[test]
+fn golden_files_survive_stops_after_every_commit() {
+    let plan = Plan { stop_after_commit: 100, stop_before_commit: 0, write_twice: 10, stride: 3 };
+    let engine = settings::engine(&crate::reference::Config::default(), Formula::default());
+    let mut restored = 0;
+    for entry in std::fs::read_dir(crate::golden::folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".events.ndjson") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let inputs = text.lines().enumerate().map(|(at, line)| Input {
+            partition: 0,
+            offset: at as i64,
+            value: line.as_bytes().to_vec(),
+            wall_ms: 1_800_000_000_000 + at as i64 * 20_000,
+            malformed: false,
+        });
+        let inputs: Vec<Input> = inputs.collect();
+        restored += check(&path.display().to_string(), &engine, &inputs, plan, 1);
+    }
+    assert!(restored > 50, "{restored} stages were restored");
 }
 
 #[test]

@@ -44,14 +44,14 @@ struct Agent {
 pub fn tell(config: &Config, steps: &[Step], story: &[Accepted], ledger: &mut Ledger) {
     let mut agent: Option<Agent> = None;
     for accepted in story {
-        agent = run_timers(config, steps, agent, accepted.step, ledger);
         let event = &accepted.event;
+        agent = run_timers(config, steps, agent, (accepted.step, event.time_ms), ledger);
         let act = Act::at(config, steps, accepted.step, event.time_ms);
         let known = agent.get_or_insert_with(|| Agent::unknown(event, act));
         let verdict = known.take(event, act, ledger);
         ledger.verdicts.insert(accepted.coordinates, verdict.name());
     }
-    if let Some(mut agent) = run_timers(config, steps, agent, steps.len() - 1, ledger) {
+    if let Some(mut agent) = run_timers(config, steps, agent, (steps.len() - 1, i64::MIN), ledger) {
         agent.write_until(i64::MAX, ledger);
     }
 }
@@ -60,13 +60,14 @@ fn run_timers(
     config: &Config,
     steps: &[Step],
     agent: Option<Agent>,
-    until_step: usize,
+    (until_step, event_ms): (usize, i64),
     ledger: &mut Ledger,
 ) -> Option<Agent> {
     let mut agent = agent?;
     loop {
         let (from, due_ms) = agent.next_timer(config);
-        let fires = firing_step(steps, from, due_ms).filter(|step| *step <= until_step);
+        let reached = firing_step(steps, from, due_ms).filter(|step| *step <= until_step);
+        let fires = reached.or((due_ms <= event_ms).then_some(until_step));
         let Some(step) = fires else { return Some(agent) };
         if agent.state == "offline" {
             return None;

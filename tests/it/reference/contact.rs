@@ -28,24 +28,30 @@ pub fn tell(config: &Config, steps: &[Step], story: &[Accepted], ledger: &mut Le
     let mut teller = Teller { config, ledger, steps, expired: 0 };
     let mut contact = None;
     for accepted in story {
-        contact = teller.run_timers(contact, accepted.step);
         let event = &accepted.event;
+        contact = teller.run_timers(contact, accepted.step, event.time_ms);
         let mut act = Act::at(config, steps, accepted.step, event.time_ms);
         act.is_late = event.time_ms < act.floor_ms;
         let verdict = teller.judge(&mut contact, event, act);
         teller.ledger.verdicts.insert(accepted.coordinates, verdict.name());
     }
-    if let Some(mut contact) = teller.run_timers(contact, steps.len() - 1) {
+    if let Some(mut contact) = teller.run_timers(contact, steps.len() - 1, i64::MIN) {
         teller.end_levels(&mut contact, i64::MAX);
     }
     teller.expired
 }
 
 impl Teller<'_> {
-    fn run_timers(&mut self, contact: Option<Contact>, until_step: usize) -> Option<Contact> {
+    /// Fires what the watermark reaches up to a step, and what is due by the time of an event there.
+    fn run_timers(&mut self, contact: Option<Contact>, until_step: usize, event_ms: i64) -> Option<Contact> {
         let mut contact = contact?;
         loop {
-            let next = self.next_timer(&contact).filter(|(step, ..)| *step <= until_step);
+            let timers = self.timers(&contact).into_iter().filter_map(|(from, due_ms, timer)| {
+                let reached = firing_step(self.steps, from, due_ms).filter(|step| *step <= until_step);
+                let step = reached.or((due_ms <= event_ms).then_some(until_step))?;
+                Some((step, due_ms, timer))
+            });
+            let next = timers.min_by_key(|(step, due_ms, _)| (*step, *due_ms));
             let Some((step, due_ms, timer)) = next else { return Some(contact) };
             let act = Act::at(self.config, self.steps, step, due_ms);
             match timer {
@@ -64,8 +70,8 @@ impl Teller<'_> {
         }
     }
 
-    /// The timer that fires first: by step, then by due time, then wrap-ups, expiry, forgetting.
-    fn next_timer(&self, contact: &Contact) -> Option<(usize, i64, Timer)> {
+    /// What will fire, each from which step on and when due: wrap-ups, expiry, forgetting.
+    fn timers(&self, contact: &Contact) -> Vec<(usize, i64, Timer)> {
         let mut timers = Vec::new();
         let timeout_ms = self.config.wrapup_timeout_ms(&contact.dims.channel);
         for (index, leg) in contact.legs.iter().enumerate() {
@@ -82,9 +88,6 @@ impl Teller<'_> {
             timers.push((from, contact.last_event_ms + self.config.linger_ms, Timer::Forget));
         }
         timers
-            .into_iter()
-            .filter_map(|(from, due_ms, timer)| Some((firing_step(self.steps, from, due_ms)?, due_ms, timer)))
-            .min_by_key(|(step, due_ms, _)| (*step, *due_ms))
     }
 
     fn judge(&mut self, slot: &mut Option<Contact>, event: &Event, act: Act) -> Verdict {
