@@ -276,7 +276,9 @@ impl Fold {
     /// Fires what is due of a contact by the time of its own event, so that it does not matter how far the other keys of
     /// the partition have come.
     fn fire_contact_until(&mut self, key: u64, time: EventMs) {
-        while let Some(due) = self.contacts.get_mut(key).map(|contact| contact.scheduled).filter(|due| *due <= time) {
+        while let Some(due) =
+            self.contacts.get_mut(key).map(|contact| contact.scheduled).filter(|due| *due <= time)
+        {
             self.fire_contact(key, due);
         }
     }

@@ -175,13 +175,6 @@ pub fn expose_data_timestamp(watermark: EventMs, out: &mut Vec<Series>) {
     }
 }
 
-/// The display name of a queue, as a label of a constant 1.
-pub fn expose_queue_name(name: &str, out: &mut Vec<Series>) {
-    if let Some(at) = family("contact_center_queue_info") {
-        out.push(number(at, vec![("name", name.to_owned())], 1.0));
-    }
-}
-
 /// The targets that hold for a group at a moment: once for each group, not for each window.
 pub fn expose_target(tier: Tier, targets: &Targets, place: Place<'_>, at: EventMs, out: &mut Vec<Series>) {
     for gauge in GAUGES.iter() {

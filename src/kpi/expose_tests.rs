@@ -165,11 +165,9 @@ fn levels_are_those_of_the_tier() {
 }
 
 #[test]
-fn names_of_queues_and_the_age_of_a_tenant_are_series_too() {
+fn the_age_of_a_tenant_is_a_series_too() {
     let mut series = Vec::new();
-    expose_queue_name("Billing, north", &mut series);
     expose_data_timestamp(EventMs(1_500), &mut series);
-    assert_eq!(value(&series, "contact_center_queue_info", &[("name", "Billing, north")]), Some(1.0));
     assert_eq!(value(&series, "contact_center_data_timestamp_seconds", &[]), Some(1.5));
 }
 

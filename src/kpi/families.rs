@@ -128,10 +128,6 @@ const LEVELS: &[Family] = &[
         "agents that serve a queue by state; not summable over queues, an agent of two is in both"
     ),
     gauge(
-        "contact_center_queue_info",
-        "queue_info: always 1, the queue's display name as a label; follows the newest description",
-    ),
-    gauge(
         "contact_center_data_timestamp_seconds",
         "data_timestamp: event time up to which the tenant's figures are complete; follows event time",
     ),
@@ -208,8 +204,7 @@ mod tests {
         for family in FAMILIES {
             let (kpi, rest) = family.help.split_once(": ").unwrap();
             assert!(clocks.iter().any(|clock| rest.contains(clock)), "{}", family.name);
-            let others =
-                ["counts_revised", "agents", "queue_agents", "queue_info", "data_timestamp", "kpi_missed"];
+            let others = ["counts_revised", "agents", "queue_agents", "data_timestamp", "kpi_missed"];
             assert!(catalog::row(kpi).is_some() || others.contains(&kpi), "{}: {kpi}", family.name);
         }
     }

@@ -3,7 +3,8 @@
 use super::groups::GroupId;
 use super::shard::{Shard, calendar_of};
 use crate::kpi::expose::{
-    ExposeInclude, Tier, expose_counters, expose_levels, expose_queue_agents, expose_target, expose_window,
+    ExposeInclude, Tier, expose_counters, expose_data_timestamp, expose_levels, expose_queue_agents,
+    expose_target, expose_window,
 };
 use crate::kpi::exposed::{Exposed, Series};
 use crate::kpi::groups::Dimension;
@@ -49,6 +50,7 @@ impl Shard {
     /// Renders the groups whose exposition is due.
     pub(super) fn expose(&mut self, out: &mut Vec<Exposed>) {
         self.replayed_due = 0;
+        self.expose_tenants_due();
         let due = std::mem::take(&mut self.exposure_due);
         for group in due {
             self.states[group as usize].exposure_due = false;
@@ -70,6 +72,20 @@ impl Shard {
         }
         if std::mem::take(&mut self.queue_agents_due) {
             self.expose_queue_agents(out);
+        }
+    }
+
+    /// Tenants show up to when their figures are complete, also while nothing of theirs changes.
+    fn expose_tenants_due(&mut self) {
+        let watermark = self.sources.least_watermark();
+        if watermark == self.shown_watermark {
+            return;
+        }
+        self.shown_watermark = watermark;
+        for group in 0..self.groups.len() as GroupId {
+            if self.tier(group) == Some(Tier::Tenant) {
+                self.expose_due(group);
+            }
         }
     }
 
@@ -98,6 +114,9 @@ impl Shard {
         }
         series.extend_from_slice(&self.states[group as usize].windows_shown.0);
         expose_levels(&self.states[group as usize].levels, &self.now_of(group), tier, &mut series);
+        if let Some(watermark) = self.sources.least_watermark().filter(|_| tier == Tier::Tenant) {
+            expose_data_timestamp(watermark, &mut series);
+        }
         let set = self.groups.set(group);
         let values = self.groups.texts(group);
         if let Some(shard_time) = self.sources.shard_time {

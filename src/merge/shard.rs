@@ -17,8 +17,8 @@ use crate::measure::batch::{BatchReader, Family, NowLevels};
 use crate::measure::delta::Delta;
 use crate::measure::ids::{Count, Level};
 use crate::measure::totals::Totals;
-use crate::time::WallMs;
 use crate::time::window::{Calendar, Pane, Slice, WindowKind};
+use crate::time::{EventMs, WallMs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -101,6 +101,8 @@ pub struct Shard {
     /// Groups to expose again: shown at 0 for now, or with window gauges that are not due yet.
     pub(super) expose_again: Vec<GroupId>,
     pub(super) queue_agents_due: bool,
+    /// The watermark that tenants show.
+    pub(super) shown_watermark: Option<EventMs>,
     pub(super) counts: ShardCounts,
     /// Partials offset + 1 of the last batch.
     pub(super) revision: i64,
@@ -137,6 +139,7 @@ impl Shard {
             replayed_due: 0,
             expose_again: Vec::new(),
             queue_agents_due: false,
+            shown_watermark: None,
             counts: ShardCounts::default(),
             revision: 0,
             wall: WallMs(0),

@@ -31,7 +31,8 @@ fn hold(name: &str, arguments: &[&str]) {
     let is_csv = arguments.contains(&"csv");
     if is_csv {
         // Commas between quotes are none of the table's.
-        let columns = |line: &str| line.split('"').step_by(2).map(|part| part.matches(',').count()).sum::<usize>();
+        let columns =
+            |line: &str| line.split('"').step_by(2).map(|part| part.matches(',').count()).sum::<usize>();
         assert!(text.lines().all(|line| columns(line) == 25), "{text}");
     } else {
         let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
@@ -67,11 +68,17 @@ fn compare(name: &str, found: &str) {
         return;
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    let lines = expected.lines().zip(found.lines()).enumerate().find(|(_, (expected, found))| expected != found);
+    let lines =
+        expected.lines().zip(found.lines()).enumerate().find(|(_, (expected, found))| expected != found);
     if let Some((at, (expected, found))) = lines {
         let same = expected.bytes().zip(found.bytes()).take_while(|(one, other)| one == other).count();
         let around = |text: &str| text.chars().skip(same.saturating_sub(80)).take(200).collect::<String>();
-        panic!("{name}:{}, at {same}:\n  expected {}\n  found    {}", at + 1, around(expected), around(found));
+        panic!(
+            "{name}:{}, at {same}:\n  expected {}\n  found    {}",
+            at + 1,
+            around(expected),
+            around(found)
+        );
     }
     assert_eq!(expected.lines().count(), found.lines().count(), "{name} has another number of lines");
 }

@@ -43,7 +43,8 @@ pub fn difference(expected: &Left, found: &Left) -> String {
     let keys = expected.keys().chain(found.keys().filter(|key| !expected.contains_key(*key)));
     let differing = keys.filter(|key| expected.get(*key) != found.get(*key));
     let told = differing.take(3).map(|key| {
-        let (one, other) = (expected.get(key).map_or("", String::as_str), found.get(key).map_or("", String::as_str));
+        let (one, other) =
+            (expected.get(key).map_or("", String::as_str), found.get(key).map_or("", String::as_str));
         let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
         let around = |text: &str| text.chars().skip(same.saturating_sub(60)).take(160).collect::<String>();
         format!("{key}\n  {}\n  {}\n", around(one), around(other))
