@@ -71,7 +71,9 @@ struct Sample {
     read: usize,
     decoded: usize,
     types: BTreeMap<&'static str, usize>,
-    rejected: BTreeMap<String, Vec<usize>>,
+    rejected: BTreeMap<String, Vec<u64>>,
+    /// Number of the line that is read, where the sample is a file.
+    line: u64,
     unknown_types: usize,
     unknown_values: usize,
     without_channel: usize,
@@ -86,7 +88,8 @@ impl Sample {
         self.read += 1;
         match decode(value, &limits) {
             Err(reject) => {
-                self.rejected.entry(reject.to_string()).or_default().push(self.read);
+                let at = if self.line > 0 { self.line } else { self.read as u64 };
+                self.rejected.entry(reject.to_string()).or_default().push(at);
                 reject.reason().to_owned()
             }
             Ok(event) => {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A line longer than this is cut: the decoder rejects it by its size.
+/// Of a line longer than this the rest is passed over: the decoder rejects it by its size.
 const LINE_MAX_BYTES: u64 = 64 << 20;
 
 /// A file of lines, and how far it has been read.
@@ -18,6 +18,10 @@ pub struct Lines {
     pub size: Option<u64>,
     read: Arc<AtomicU64>,
     name: String,
+    /// The number of the line that was read last, from 1.
+    pub number: u64,
+    /// Lines without anything in them.
+    pub blank: u64,
 }
 
 /// Counts the bytes taken from the file itself, compressed or not.
@@ -41,7 +45,7 @@ impl Lines {
         let name = path.display().to_string();
         if name == "-" {
             let reader = Box::new(BufReader::with_capacity(1 << 20, std::io::stdin()));
-            return Ok(Lines { reader, size: None, read, name });
+            return Ok(Lines { reader, size: None, read, name, number: 0, blank: 0 });
         }
         let file = File::open(path).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
         let size = file.metadata().ok().map(|metadata| metadata.len());
@@ -49,7 +53,14 @@ impl Lines {
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
         let inner: Box<dyn Read> =
             if gzip { Box::new(MultiGzDecoder::new(counted)) } else { Box::new(counted) };
-        Ok(Lines { reader: Box::new(BufReader::with_capacity(1 << 20, inner)), size, read, name })
+        Ok(Lines {
+            reader: Box::new(BufReader::with_capacity(1 << 20, inner)),
+            size,
+            read,
+            name,
+            number: 0,
+            blank: 0,
+        })
     }
 
     /// Bytes taken from the file so far.
@@ -58,14 +69,26 @@ impl Lines {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Reads the next line into `line`, without its end; `false` at the end of the file.
+    /// Reads the next line that is not blank into `line`, without its end; `false` at the end of the file.
     pub fn next_into(&mut self, line: &mut Vec<u8>) -> Result<bool, Failure> {
-        line.clear();
-        let failed = |error| Failure::run(&format!("read {}", self.name), error);
-        let taken = (&mut self.reader).take(LINE_MAX_BYTES).read_until(b'\n', line).map_err(failed)?;
-        while matches!(line.last(), Some(b'\n' | b'\r')) {
-            line.pop();
+        loop {
+            line.clear();
+            let failed = |error| Failure::run(&format!("read {}", self.name), error);
+            let taken = (&mut self.reader).take(LINE_MAX_BYTES).read_until(b'\n', line).map_err(failed)?;
+            if taken == 0 {
+                return Ok(false);
+            }
+            self.number += 1;
+            if line.last() != Some(&b'\n') && taken as u64 == LINE_MAX_BYTES {
+                self.reader.skip_until(b'\n').map_err(failed)?;
+            }
+            while matches!(line.last(), Some(b'\n' | b'\r')) {
+                line.pop();
+            }
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                return Ok(true);
+            }
+            self.blank += 1;
         }
-        Ok(taken > 0)
     }
 }

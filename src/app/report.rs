@@ -4,7 +4,7 @@ use crate::pipeline::StageReport;
 use std::io::Write;
 
 /// Prints what became of the records of a replay.
-pub fn summary(report: &StageReport, open_contacts: usize, records: u64) {
+pub fn summary(report: &StageReport, open_contacts: usize, blank: u64, records: u64) {
     let mut text = String::new();
     let total: u64 = report.results.iter().map(|row| row.2).sum();
     text.push_str(&format!("{total} events read\n"));
@@ -14,10 +14,13 @@ pub fn summary(report: &StageReport, open_contacts: usize, records: u64) {
             text.push_str(&format!("  {name}: {count}\n"));
         }
     }
+    if blank > 0 {
+        text.push_str(&format!("  {blank} blank lines passed over\n"));
+    }
     let figure = |name: &str| report.figures.iter().find(|row| row.0 == name).map_or(0, |row| row.1);
     text.push_str(&format!("{open_contacts} contacts still open at the end"));
-    if figure("contacts_expired") > 0 {
-        text.push_str(&format!(", {} expired without an end", figure("contacts_expired")));
+    if figure("expired") > 0 {
+        text.push_str(&format!(", {} expired without an end", figure("expired")));
     }
     text.push_str(&format!("\n{records} KPI records written\n"));
     // A closed standard error is no reason to fail.

@@ -9,7 +9,7 @@ use super::config::FoldConfig;
 use super::conservation::{Conservation, RecordResult, SideCounts};
 use super::contact::Contact;
 use super::dedup::Dedup;
-use super::life::{Fired, Fit, Life, opens};
+use super::life::{self, Fired, Fit, Life, opens};
 use super::now::NowTable;
 use super::place::Places;
 use super::sink::Sink;
@@ -179,7 +179,7 @@ impl Fold {
 
     /// The life that the event is part of.
     fn live(&mut self, event: &Event<'_>) -> Fit {
-        if is_of_contact(&event.kind) {
+        if life::is_of_contact(&event.kind) {
             return self.contact_event(event);
         }
         match event.kind {
@@ -380,35 +380,4 @@ impl Fold {
 fn begins_anew(contact: &Contact, event: &Event<'_>) -> bool {
     let begins = matches!(event.kind, Kind::ContactCreated | Kind::ContactQueued { .. });
     begins && contact.completed && contact.ended.is_none_or(|ended| event.time >= ended)
-}
-
-/// Whether the event is part of a contact's life.
-const fn is_of_contact(kind: &Kind<'_>) -> bool {
-    matches!(
-        kind,
-        Kind::ContactCreated
-            | Kind::ContactQueued { .. }
-            | Kind::ContactOffered
-            | Kind::ContactOfferFailed { .. }
-            | Kind::ContactAnswered
-            | Kind::ContactAbandoned { .. }
-            | Kind::ContactFlowedOut { .. }
-            | Kind::ContactHeld
-            | Kind::ContactResumed
-            | Kind::ContactAgentJoined { .. }
-            | Kind::ContactAgentLeft { .. }
-            | Kind::ContactTransferred { .. }
-            | Kind::ContactEnded { .. }
-            | Kind::ContactWrapupEnded { .. }
-            | Kind::ContactAssigned
-            | Kind::ContactStatusChanged { .. }
-            | Kind::ContactHandedOff { .. }
-            | Kind::ContactResolved { .. }
-            | Kind::ContactReopened
-            | Kind::ContactEscalated { .. }
-            | Kind::ContactDiscarded { .. }
-            | Kind::ContactAttemptFailed { .. }
-            | Kind::ContactFinal(_)
-            | Kind::MessageSent { .. }
-    )
 }

@@ -46,6 +46,38 @@ pub struct Life<'a> {
     pub agent_key: u64,
 }
 
+/// Whether the event is part of a contact's life.
+#[must_use]
+pub const fn is_of_contact(kind: &Kind<'_>) -> bool {
+    matches!(
+        kind,
+        Kind::ContactCreated
+            | Kind::ContactQueued { .. }
+            | Kind::ContactOffered
+            | Kind::ContactOfferFailed { .. }
+            | Kind::ContactAnswered
+            | Kind::ContactAbandoned { .. }
+            | Kind::ContactFlowedOut { .. }
+            | Kind::ContactHeld
+            | Kind::ContactResumed
+            | Kind::ContactAgentJoined { .. }
+            | Kind::ContactAgentLeft { .. }
+            | Kind::ContactTransferred { .. }
+            | Kind::ContactEnded { .. }
+            | Kind::ContactWrapupEnded { .. }
+            | Kind::ContactAssigned
+            | Kind::ContactStatusChanged { .. }
+            | Kind::ContactHandedOff { .. }
+            | Kind::ContactResolved { .. }
+            | Kind::ContactReopened
+            | Kind::ContactEscalated { .. }
+            | Kind::ContactDiscarded { .. }
+            | Kind::ContactAttemptFailed { .. }
+            | Kind::ContactFinal(_)
+            | Kind::MessageSent { .. }
+    )
+}
+
 /// Whether the event opens a contact that nobody knows.
 #[must_use]
 pub fn opens(event: &Event<'_>) -> bool {

@@ -65,7 +65,9 @@ pub(super) const ROWS: &[Row] = &[
         events: &["agent.state_changed", "contact.answered", "contact.ended", "contact.wrapup_ended"],
         groups: Groups::Agents,
         compute: Some(|facts| {
-            Figure::time_per(facts.area_ms(Level::AgentsContact), facts.count(Count::ContactsHandled))
+            // Without agent events there is no agent time to speak of.
+            let contact_ms = facts.area_ms(Level::AgentsContact);
+            Figure::time_per(contact_ms, facts.count(Count::ContactsHandled)).filter(|_| contact_ms > 0)
         }),
         ..BLANK
     },

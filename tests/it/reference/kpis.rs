@@ -121,7 +121,9 @@ fn agents(record: &Record, has_agents: bool, kpis: &mut Kpis) {
     kpis.push(("capacity_utilization".to_owned(), slots("slots_active"), slots("slots_max")));
     if has_agents {
         let handled = number(record, "contacts_handled");
-        kpis.push(("agent_time_per_contact".to_owned(), area("contact") / 1_000.0, handled));
+        if area("contact") > 0.0 {
+            kpis.push(("agent_time_per_contact".to_owned(), area("contact") / 1_000.0, handled));
+        }
     }
 }
 
