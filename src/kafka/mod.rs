@@ -3,6 +3,10 @@
 //! `Service` runs workers; a `worker` owns one consumer and the stages of its partitions, and hands each commit
 //! as a value to its `committer`, which makes it visible whole or not at all. What others may see goes to the
 //! `Observer` after the commit is acknowledged, never before.
+//!
+//! Read `service.rs`, then `worker.rs` with the `role` that makes it a fold or merge worker (`fold_role`, `merge_role`); a
+//! `seat` is one partition of a worker, `assignment` how it comes and goes, `restore` how its stage comes back. `commits` is the
+//! worker's side of a commit, `handover` what passes, `committer` the thread that performs it by a `transaction`.
 
 pub mod check;
 pub mod client;
