@@ -25,6 +25,7 @@
 //! 7. [`pipeline`]: both stages behind one seam; [`pipeline::memory`] drives them without Kafka.
 //! 8. [`kafka`], [`http`], [`settings`], [`simulate`], [`vitals`], [`telemetry`], [`shutdown`]: the shell.
 //! 9. [`app`]: the composition root and the commands.
+//! 10. [`fault`]: how tests break it on purpose; empty in a release build.
 //!
 //! # Invariants
 //! - **Determinism**: the last record per group and window is a function of the input log and the configuration. Integers
@@ -37,6 +38,7 @@
 
 pub mod app;
 pub mod event;
+pub mod fault;
 pub mod fold;
 pub mod http;
 pub mod ids;

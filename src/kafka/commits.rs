@@ -3,6 +3,7 @@
 use super::handover::{Fate, Handover, Outcome, Reply, Sealed};
 use super::role::Role;
 use super::worker::{Worker, pause};
+use crate::fault::{self, Guard, Point};
 use crate::pipeline::stage::Stop;
 use crate::pipeline::{Commit, StageKind};
 use crate::time::WallMs;
@@ -140,6 +141,7 @@ impl<R: Role> Worker<R> {
             Reply::Failed(reason) => return Err(Stop(reason)),
             Reply::Ended(outcome) => outcome,
         };
+        fault::at(Point::Heard);
         self.flying = false;
         let Outcome { sealed, took, records, trouble } = outcome;
         self.post.observer.commit(R::KIND, trouble.is_none(), took, records);
@@ -155,6 +157,7 @@ impl<R: Role> Worker<R> {
         for (sealed, fate) in sealed {
             match fate {
                 Fate::Done => self.acknowledge(sealed),
+                Fate::Again if fault::is_off(Guard::SameValue) => self.read_again(&sealed),
                 Fate::Again => self.again.push(sealed),
                 Fate::Elsewhere if self.seats.iter().any(|seat| seat.era == sealed.era) => {
                     elsewhere.push(sealed.source);
@@ -169,6 +172,14 @@ impl<R: Role> Worker<R> {
             self.release();
         }
         Ok(())
+    }
+
+    /// The wrong way, which tests switch on to see it found: the stage has already folded what it now gets again.
+    fn read_again(&mut self, sealed: &Sealed) {
+        for seat in self.seats.iter_mut().filter(|seat| seat.era == sealed.era) {
+            seat.next = sealed.commit.from;
+            seat.seeking.get_or_insert(Instant::now());
+        }
     }
 
     /// Only now may anybody see what the commit says.

@@ -13,6 +13,7 @@ use super::observer::Observer;
 use super::role::{Role, StateRecords};
 use super::source::{Source, list_at};
 use super::transaction::{committed, offsets_client};
+use crate::fault::{self, Point};
 use crate::pipeline::Record;
 use crate::pipeline::stage::Stop;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -133,7 +134,10 @@ impl<R: Role> Restorer<R> {
                     if tried != Some((offset, state.taken)) {
                         tried = Some((offset, state.taken));
                         match self.rebuild(order, offset, &state.records) {
-                            Ok(begun) => return Ok(begun),
+                            Ok(begun) => {
+                                fault::at(Point::Restored);
+                                return Ok(begun);
+                            }
                             Err(stop) => last = stop,
                         }
                     }

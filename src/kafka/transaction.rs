@@ -10,6 +10,7 @@ use super::names::TopicNames;
 use super::observer::Observer;
 use super::records::{draft, state_topic};
 use super::source::{Source, list_at};
+use crate::fault::{self, Point};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
@@ -92,8 +93,11 @@ impl Line {
     fn transact(&self, handover: &Handover) -> Result<usize, Failure> {
         let deadline = Instant::now() + self.patience;
         self.producer.begin_transaction().map_err(|error| Failure::Unknown(format!("begin: {error}")))?;
+        fault::at(Point::Begun);
         let outcome = self.fill(handover, deadline).and_then(|records| {
+            fault::at(Point::Offsets);
             self.commit(deadline)?;
+            fault::at(Point::Committed);
             Ok(records)
         });
         match outcome {
@@ -109,6 +113,7 @@ impl Line {
 
     fn fill(&self, handover: &Handover, deadline: Instant) -> Result<usize, Failure> {
         let records = self.send(&handover.sealed, deadline)?;
+        fault::at(Point::Sent);
         let metadata = handover
             .metadata
             .as_ref()

@@ -8,10 +8,10 @@ use super::paths::{self, Path};
 use super::source::Source;
 
 /// What every room below the shell may use, from the left to the right.
-const CORE: [&str; 8] = ["pipeline", "fold", "merge", "kpi", "measure", "event", "time", "ids"];
+const CORE: [&str; 9] = ["pipeline", "fold", "merge", "kpi", "measure", "event", "time", "ids", "fault"];
 
 /// Each room with the rooms that it may use besides those of [`CORE`] from the given place on.
-const ROOMS: [(&str, &[&str], usize); 18] = [
+const ROOMS: [(&str, &[&str], usize); 19] = [
     ("main", &["app", "kafka", "http", "simulate", "settings", "telemetry", "vitals", "shutdown"], 0),
     ("lib", &[], CORE.len()),
     ("app", &["kafka", "http", "simulate", "settings", "telemetry", "vitals", "shutdown"], 0),
@@ -30,6 +30,7 @@ const ROOMS: [(&str, &[&str], usize); 18] = [
     ("event", &[], 6),
     ("time", &[], 7),
     ("ids", &[], CORE.len()),
+    ("fault", &[], CORE.len()),
 ];
 
 /// Crates that only the named rooms may name, so that what they bring stays behind one door.
