@@ -22,6 +22,7 @@ mod kafka_finals;
 mod kafka_path;
 mod kafka_rebalance;
 mod kafka_restart;
+mod kafka_scale;
 mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
