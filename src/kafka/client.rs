@@ -34,6 +34,8 @@ pub const OWNED: &[&str] = &[
     "transactional.id",
 ];
 
+/// Longest time between two polls of a member.
+const POLL_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// How often clients report positions: lag and "at the end" follow it.
 const STATISTICS_INTERVAL_MS: u64 = 1_000;
 
@@ -73,6 +75,11 @@ pub fn member(config: &KafkaConfig, role: &str, worker: &str) -> ClientConfig {
     client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
     if config.mode == Mode::None {
         return client;
+    }
+    // A worker polls many times a second. One that does not is stuck, and others should have its partitions sooner than
+    // the default of 5 min.
+    if !config.client.contains_key("max.poll.interval.ms") {
+        client.set("max.poll.interval.ms", millis(POLL_INTERVAL_MAX.max(config.session_timeout)));
     }
     client.set("group.instance.id", format!("{}-{}-{worker}", config.id, config.instance));
     match config.group_protocol {

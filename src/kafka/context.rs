@@ -2,6 +2,7 @@
 //!
 //! Must never know: stages. Whoever polls a client takes the notes afterwards.
 
+use super::damper::{self, Damper};
 use super::observer::Observer;
 use super::source::Source;
 use rdkafka::TopicPartitionList;
@@ -15,6 +16,10 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What all clients of the process report together: a broker that is away is one event, not one for each client.
+static LINES: Damper = Damper::new();
 
 /// A change of a worker's partitions, to be answered after `poll` has returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,13 +257,19 @@ fn report(observer: Option<&dyn Observer>, error: &KafkaError, reason: &str) {
     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
         return;
     }
-    match observer {
-        Some(observer) => observer.client_error(&format!("{error}: {reason}")),
-        None => tracing::warn!(%error, reason, "kafka client"),
+    let kind = damper::kind(error);
+    if let Some(observer) = observer {
+        observer.client_error(kind);
+    }
+    if let Some(held_back) = LINES.pass(kind, Instant::now()) {
+        tracing::warn!(kind, %error, reason, held_back, "the Kafka client reported an error");
     }
 }
 
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    if !matches!(level, RDKafkaLogLevel::Debug) && LINES.pass(facility, Instant::now()).is_none() {
+        return;
+    }
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert

@@ -18,6 +18,7 @@ use super::restore::{Arrivals, is_gone};
 use super::role::Role;
 use super::seat::Seat;
 use super::source::{Source, list_at};
+use super::watchdog::{Turns, Watchdog};
 use crate::pipeline::Record;
 use crate::pipeline::stage::Stop;
 use crate::time::WallMs;
@@ -39,6 +40,8 @@ const WAIT_IN_FLIGHT: Duration = Duration::from_millis(5);
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a worker says that it is alive.
 const BEAT_INTERVAL: Duration = Duration::from_millis(250);
+/// A commit without an answer for this long is told to whoever asks for readiness.
+const COMMIT_SLOW: Duration = Duration::from_secs(3);
 /// How long the client may take to answer that a position is set.
 const SEEK_CALL: Duration = Duration::from_secs(1);
 /// How long a position may refuse to be set before the worker gives up.
@@ -60,6 +63,8 @@ pub struct Post<R> {
     pub observer: Arc<dyn Observer>,
     /// Set when it is to stop in good order.
     pub halt: Arc<Halt>,
+    /// Hears that its threads turn.
+    pub watchdog: Arc<Watchdog>,
 }
 
 /// The thread's state.
@@ -71,6 +76,8 @@ pub struct Worker<R: Role> {
     pub(super) eras: u64,
     pub(super) restored: Arrivals<R::Stage>,
     pub(super) flying: bool,
+    /// When the oldest commit that is not acknowledged was first handed over.
+    pub(super) flown_since: Option<Instant>,
     pub(super) again: Vec<Sealed>,
     pub(super) refusals: u32,
     pub(super) next_commit: Instant,
@@ -78,6 +85,7 @@ pub struct Worker<R: Role> {
     pub(super) pruner: Option<Pruner>,
     pub(super) held: bool,
     pub(super) joined: bool,
+    pub(super) turns: Turns,
     last_taken: usize,
     next_beat: Instant,
 }
@@ -92,7 +100,9 @@ impl<R: Role> Worker<R> {
         let consumer: BaseConsumer<GroupContext> = client::member(&post.config, R::NAME, &post.name)
             .create_with_context(context)
             .map_err(KafkaError::client(format!("the consumer of {}", post.name)))?;
-        let committer = Committer::start(&post.config, R::NAME, &post.name, &post.observer, &post.halt)?;
+        let committing = post.watchdog.watch(&format!("the committer of {}", post.name));
+        let committer =
+            Committer::start(&post.config, R::NAME, &post.name, &post.observer, &post.halt, committing)?;
         let pruner = Pruner::new::<R>(&post.config)?;
         let now = Instant::now();
         Ok(Worker {
@@ -102,6 +112,7 @@ impl<R: Role> Worker<R> {
             eras: 0,
             restored: std::sync::mpsc::channel(),
             flying: false,
+            flown_since: None,
             again: Vec::new(),
             refusals: 0,
             next_commit: now,
@@ -109,6 +120,7 @@ impl<R: Role> Worker<R> {
             pruner,
             held: false,
             joined: false,
+            turns: post.watchdog.watch(&post.name),
             last_taken: 0,
             next_beat: now,
             post,
@@ -132,6 +144,7 @@ impl<R: Role> Worker<R> {
 
     fn begin(&mut self) -> Result<(), Stop> {
         loop {
+            self.turns.turn();
             self.beat("initialising transactions");
             if self.post.halt.is_asked() {
                 return Ok(());
@@ -155,6 +168,7 @@ impl<R: Role> Worker<R> {
 
     fn turns(&mut self) -> Result<(), Stop> {
         while !self.post.halt.is_asked() {
+            self.turns.turn();
             self.answer_rebalances()?;
             self.take_restored()?;
             self.take_replies()?;
@@ -204,8 +218,9 @@ impl<R: Role> Worker<R> {
     fn judge(&self, error: &ClientError) -> Result<(), Stop> {
         if is_gone(error) {
             return Err(Stop(format!(
-                "records that were not yet read are gone from the topic ({error}); \
-                 raise its retention, or delete offsets and state to begin anew"
+                "records that were not yet read are gone: {} ({error}); \
+                 raise the retention of the topic, or delete offsets and state to begin anew",
+                self.gone()
             )));
         }
         match (error, error.rdkafka_error_code()) {
@@ -218,6 +233,23 @@ impl<R: Role> Worker<R> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where reading was to go on, and where the partition begins now: the client does not say of which it spoke.
+    fn gone(&self) -> String {
+        let begin = |source: &Source| {
+            let ends = self.consumer.fetch_watermarks(&source.topic, source.partition, SEEK_CALL);
+            ends.map(|(begin, _)| begin)
+        };
+        let mut gone = Vec::new();
+        for seat in self.seats.iter().filter(|seat| seat.is_open()) {
+            match begin(&seat.source) {
+                Ok(begin) if begin <= seat.next => {}
+                Ok(begin) => gone.push(format!("{} from offset {} to {begin}", seat.source, seat.next)),
+                Err(_) => gone.push(format!("{} from offset {}, perhaps", seat.source, seat.next)),
+            }
+        }
+        if gone.is_empty() { "the client does not say where".to_owned() } else { gone.join(", ") }
     }
 
     /// Positions as the client knows them: lag, and the end where its notice does not name the topic.
@@ -311,8 +343,8 @@ impl<R: Role> Worker<R> {
             "waiting for partitions"
         } else if self.seats.iter().any(|seat| seat.stage.is_none()) {
             "restoring state"
-        } else if self.held {
-            "waiting for commits"
+        } else if self.held || self.flown_since.is_some_and(|since| since.elapsed() > COMMIT_SLOW) {
+            "waiting for commits: brokers are away or do not answer"
         } else if self.seats.iter().any(|seat| !seat.caught_up) {
             "catching up"
         } else {

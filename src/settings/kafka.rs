@@ -48,6 +48,10 @@ pub struct Kafka {
     pub session_timeout_ms: Millis,
     /// A copy that stops in good order leaves its groups.
     pub leave_on_stop: bool,
+    /// A thread that makes no turn for this long ends the service, milliseconds.
+    pub stuck_after_ms: Millis,
+    /// How often partials that no restore needs are deleted, milliseconds.
+    pub prune_interval_ms: Millis,
     /// A transaction open for this long is aborted by the broker, milliseconds.
     pub transaction_timeout_ms: Millis,
     /// Replicas of the topics that `topics create` makes; -1: the broker's default.
@@ -76,6 +80,8 @@ impl Default for Kafka {
             group_protocol: GroupProtocol::default(),
             session_timeout_ms: 10 * SECOND_MS,
             leave_on_stop: true,
+            stuck_after_ms: 90 * SECOND_MS,
+            prune_interval_ms: MINUTE_MS,
             transaction_timeout_ms: 10 * SECOND_MS,
             replication_factor: -1,
             kpis_retention_ms: 30 * DAY_MS,
@@ -102,6 +108,10 @@ impl Section for Kafka {
         let session = Span { least_ms: SECOND_MS, most_ms: 30 * MINUTE_MS };
         fields.value("session_timeout", &mut self.session_timeout_ms, session);
         fields.value("leave_on_stop", &mut self.leave_on_stop, Flag);
+        let stuck = Span { least_ms: 5 * SECOND_MS, most_ms: HOUR_MS };
+        fields.value("stuck_after", &mut self.stuck_after_ms, stuck);
+        let prune = Span { least_ms: SECOND_MS, most_ms: DAY_MS };
+        fields.value("prune_interval", &mut self.prune_interval_ms, prune);
         let transaction = Span { least_ms: SECOND_MS, most_ms: 15 * MINUTE_MS };
         fields.value("transaction_timeout", &mut self.transaction_timeout_ms, transaction);
         fields.value("replication_factor", &mut self.replication_factor, Count { least: -1, most: 32 });

@@ -18,6 +18,7 @@ mod harness;
 mod http;
 mod kafka_deployment;
 mod kafka_finals;
+mod kafka_outage;
 mod kafka_path;
 mod kafka_restart;
 mod kafka_shutdown;
