@@ -102,6 +102,10 @@ impl Observer for Watch {
         tracing::info!(topic, partition, offset, took_ms, "restored");
     }
 
+    fn passed_over(&self, topic: &str, partition: u32, offsets: i64) {
+        self.vitals.passed_over(topic, partition, offsets.unsigned_abs());
+    }
+
     fn lag(&self, topic: &str, partition: u32, records: i64) {
         self.vitals.lag(topic, partition, records);
     }

@@ -24,6 +24,7 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
     let mut signals = shutdown::listen().map_err(|error| Failure::run("listen for signals", error))?;
     let kafka = Arc::new(kafka_config(settings));
     let front = Front::open(settings, settings.http.listen)?;
+    tracing::info!(address = %front.address(), id = %kafka.id, instance = %kafka.instance, "serving");
     let starting = front.health.worker("start");
     let (asked, asking) = (Arc::clone(&kafka), starting.clone());
     let Some(inputs) = front.unless_signal(&mut signals, move || check_at_last(&asked, &asking)) else {
@@ -32,7 +33,6 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
         return Ok(());
     };
     let inputs = inputs.map_err(|error| Failure::Run(error.to_string()))?;
-    tracing::info!(address = %front.address(), id = %kafka.id, instance = %kafka.instance, "serving");
     starting.retire();
     let stages = Stages {
         fold: Arc::new(settings.fold_config()),

@@ -144,6 +144,9 @@ fn consumer(config: &KafkaConfig, role: &str, name: &str, fetch: &[(&str, &str)]
         // At the default of 1 s a full queue would stop the fetches of its partition for so long.
         ("fetch.queue.backoff.ms", "5"),
         ("check.crcs", "true"),
+        // What a batch can become: zstd is unpacked up to the second, the other codecs have no bound but the batch itself.
+        ("fetch.max.bytes", "16777216"),
+        ("receive.message.max.bytes", "33554432"),
     ];
     defaults.extend_from_slice(fetch);
     let isolation = match config.mode {

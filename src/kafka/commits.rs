@@ -214,13 +214,15 @@ impl<R: Role> Worker<R> {
     /// Commits do not keep up: nothing more is taken, but the group is still answered.
     fn hold(&mut self) -> Result<(), Stop> {
         self.held = true;
-        pause(&self.consumer, self.seats.iter().map(|seat| &seat.source))
+        pause(&self.consumer, self.seats.iter().filter(|seat| seat.placed).map(|seat| &seat.source))
     }
 
     fn release(&mut self) {
         if std::mem::take(&mut self.held) {
             let now = Instant::now();
-            for seat in self.seats.iter_mut().filter(|seat| seat.stage.is_some() && !seat.ahead) {
+            for seat in
+                self.seats.iter_mut().filter(|seat| seat.stage.is_some() && !seat.ahead && !seat.examined)
+            {
                 seat.seeking.get_or_insert(now);
             }
         }

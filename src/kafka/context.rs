@@ -144,7 +144,17 @@ pub fn answer<C: ConsumerContext>(
 ) -> Result<(), KafkaError> {
     match (consumer.rebalance_protocol(), assigned) {
         (RebalanceProtocol::Cooperative, true) => consumer.incremental_assign(list),
-        (RebalanceProtocol::Cooperative, false) => consumer.incremental_unassign(list),
+        (RebalanceProtocol::Cooperative, false) => {
+            // Those whose stages were not there yet were never added.
+            let added = consumer.assignment()?;
+            let mut ours = TopicPartitionList::new();
+            for element in list.elements() {
+                if added.find_partition(element.topic(), element.partition()).is_some() {
+                    ours.add_partition(element.topic(), element.partition());
+                }
+            }
+            consumer.incremental_unassign(&ours)
+        }
         (_, true) => consumer.assign(list),
         (_, false) => consumer.unassign(),
     }
@@ -153,12 +163,18 @@ pub fn answer<C: ConsumerContext>(
 /// Callbacks of a consumer that joins nothing, and of administration.
 pub struct PlainContext {
     observer: Option<Arc<dyn Observer>>,
+    reason: Mutex<Option<String>>,
 }
 
 impl PlainContext {
     /// Callbacks that report errors to `observer`, if there is one.
     pub fn new(observer: Option<Arc<dyn Observer>>) -> PlainContext {
-        PlainContext { observer }
+        PlainContext { observer, reason: Mutex::default() }
+    }
+
+    /// What the client said of the last error; names the batch, so that it is the same for all of its offsets.
+    pub fn last_reason(&self) -> Option<String> {
+        lock(&self.reason).clone()
     }
 }
 
@@ -168,6 +184,7 @@ impl ClientContext for PlainContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        *lock(&self.reason) = Some(reason.to_owned());
         report(self.observer.as_deref(), &error, reason);
     }
 }

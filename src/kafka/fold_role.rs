@@ -66,6 +66,11 @@ impl Role for FoldRole {
         Ok(())
     }
 
+    fn pass_over(&self, stage: &mut FoldStage, first: i64, last: i64, why: &str) -> Result<(), Stop> {
+        stage.step(FoldInput::Undecodable { first, last, why });
+        Ok(())
+    }
+
     fn idle(&self, stage: &mut FoldStage, wall: WallMs) {
         stage.step(FoldInput::Idle { wall });
     }

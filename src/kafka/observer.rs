@@ -29,6 +29,10 @@ pub trait Observer: Send + Sync {
     fn acknowledged(&self, commit: &Commit) {
         let _ = commit;
     }
+    /// A batch that cannot be decoded was passed over, with this many offsets.
+    fn passed_over(&self, topic: &str, partition: u32, offsets: i64) {
+        let _ = (topic, partition, offsets);
+    }
     /// Records between a stage's position and the end of its partition.
     fn lag(&self, topic: &str, partition: u32, records: i64);
     /// A client reported an error that it deals with itself, of a kind of a closed set.

@@ -91,6 +91,7 @@ impl Role for CountRole {
         if record.value == Some(b"bad".as_slice()) {
             stage.letters.push(Effect::DeadLetter(DeadLetter {
                 offset: record.offset,
+                last_offset: None,
                 reason: "rejected",
                 detail: "bad".to_owned(),
                 key: None,

@@ -47,6 +47,16 @@ pub trait Role: Send + Sync + 'static {
     /// # Errors
     /// A broken guarantee.
     fn take(&self, stage: &mut Self::Stage, record: Record<'_>) -> Result<(), Stop>;
+    /// Goes on behind offsets `first` to `last`, which cannot be decoded.
+    ///
+    /// # Errors
+    /// They must not be passed over.
+    fn pass_over(&self, stage: &mut Self::Stage, first: i64, last: i64, why: &str) -> Result<(), Stop> {
+        let _ = stage;
+        Err(Stop(format!(
+            "offsets {first} to {last} cannot be decoded ({why}); restore the topic, or reset the service's state"
+        )))
+    }
     /// Takes the mark that its partition is idle.
     fn idle(&self, stage: &mut Self::Stage, wall: WallMs);
     /// Whether a commit is due whatever the interval.

@@ -20,6 +20,7 @@ mod kafka_deployment;
 mod kafka_finals;
 mod kafka_outage;
 mod kafka_path;
+mod kafka_poison;
 mod kafka_restart;
 mod kafka_shutdown;
 mod kafka_topics;

@@ -25,6 +25,7 @@ pub mod process;
 pub mod prometheus;
 pub mod provision;
 pub mod records;
+pub mod segment;
 
 use std::sync::OnceLock;
 
