@@ -164,6 +164,22 @@ impl<R: Role> Worker<R> {
         }
     }
 
+    /// Takes these from the consumer for now; they stay ours.
+    pub(super) fn displace(&mut self, sources: &[Source]) -> Result<(), Stop> {
+        let failed = |error: KafkaError| Stop(format!("partitions cannot be put back: {error}"));
+        let placed = self.seats.iter().filter(|seat| seat.placed && sources.contains(&seat.source));
+        let list = list_at(placed.map(|seat| &seat.source), Offset::Invalid).map_err(failed)?;
+        match self.post.config.mode {
+            Mode::ExactlyOnce => self.consumer.incremental_unassign(&list).map_err(failed)?,
+            // Each placing assigns all.
+            Mode::None => self.consumer.pause(&list).map_err(failed)?,
+        }
+        for seat in self.seats.iter_mut().filter(|seat| sources.contains(&seat.source)) {
+            seat.placed = false;
+        }
+        Ok(())
+    }
+
     fn give_up(&mut self, sources: &[Source]) -> Result<(), Stop> {
         for source in sources {
             self.withdraw(source);

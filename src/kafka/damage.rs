@@ -7,7 +7,8 @@
 use super::probe::{self, Doubt, Finding};
 use super::role::Role;
 use super::seat::Seat;
-use super::worker::{Worker, pause};
+use super::source::Source;
+use super::worker::Worker;
 use crate::pipeline::stage::Stop;
 use std::time::{Duration, Instant};
 
@@ -49,7 +50,10 @@ impl<R: Role> Worker<R> {
             seat.asked_at = Some(now);
             doubts.push(Doubt { source: seat.source.clone(), era: seat.era, next: seat.next });
         }
-        pause(&self.consumer, doubts.iter().map(|doubt| &doubt.source))?;
+        // Not only paused: after a wrong checksum the client goes on at an offset that it reads from garbage, and from
+        // one that does not exist it cannot be set back.
+        let sources: Vec<Source> = doubts.iter().map(|doubt| doubt.source.clone()).collect();
+        self.displace(&sources)?;
         self.probe(doubts)
     }
 

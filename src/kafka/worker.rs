@@ -251,7 +251,12 @@ impl<R: Role> Worker<R> {
                     seat.stir(Instant::now());
                 }
                 // An assignment takes a moment to reach the broker thread; until then it refuses positions.
-                Err(_) if since.elapsed() < SEEK_TIMEOUT => {}
+                Err(_) if since.elapsed() < SEEK_TIMEOUT => {
+                    let source = [source.clone()];
+                    if seat.placed && since.elapsed() > SEEK_CALL {
+                        self.displace(&source)?;
+                    }
+                }
                 Err(error) => return Err(Stop(format!("{source} cannot be set to {}: {error}", seat.next))),
             }
         }

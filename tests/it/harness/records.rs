@@ -91,6 +91,17 @@ impl Broker {
         }
         let made = block_on(self.admin().create_topics([&new], &options())).expect("create_topics");
         assert!(made.iter().all(Result::is_ok), "cannot create topic {topic}: {made:?}");
+        // The controller has made it; that the broker knows of it takes a moment more.
+        let asker = consumer(&self.client());
+        let start = Instant::now();
+        let is_known = || {
+            let metadata = asker.fetch_metadata(Some(topic), LIMIT).ok();
+            metadata.is_some_and(|found| found.topics().first().is_some_and(|t| !t.partitions().is_empty()))
+        };
+        while !is_known() {
+            assert!(start.elapsed() < LIMIT, "the broker does not know of topic {topic}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Removes a topic.
