@@ -180,18 +180,13 @@ fn look(reader: &BaseConsumer<PlainContext>, source: &Source, offset: i64) -> Re
     let deadline = Instant::now() + LOOK;
     let look = loop {
         match reader.poll(STEP) {
-            Some(Ok(message)) => {
-                if message.offset() >= offset {
-                    break Look::Record;
-                }
-            }
+            Some(Ok(message)) if message.offset() >= offset => break Look::Record,
             Some(Err(ClientError::PartitionEOF(_))) => break Look::End,
             Some(Err(error)) if is_undecodable(&error) => {
                 break Look::Bad(reader.context().last_reason().unwrap_or_else(|| error.to_string()));
             }
-            Some(Err(_)) => {}
-            None if Instant::now() >= deadline => break Look::Silent,
-            None => {}
+            _ if Instant::now() >= deadline => break Look::Silent,
+            _ => {}
         }
     };
     reader.unassign()?;
