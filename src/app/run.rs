@@ -115,6 +115,7 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
             settings::GroupProtocol::Classic => GroupProtocol::Classic,
             settings::GroupProtocol::Consumer => GroupProtocol::Consumer,
         },
+        accept_partitions: (settings.kafka.accept_partitions > 0).then_some(settings.kafka.accept_partitions),
         replication: (settings.kafka.replication_factor > 0).then_some(settings.kafka.replication_factor),
         kpis_retention: millis(settings.kafka.kpis_retention_ms),
         ..KafkaConfig::default()

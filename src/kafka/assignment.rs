@@ -89,7 +89,7 @@ impl<R: Role> Worker<R> {
             if source.number() >= count {
                 return Err(Stop(format!(
                     "{source} is new: the topic had {count} partitions at the start; \
-                     contacts have moved between partitions, see the documentation on growing a topic"
+                     contacts have moved between partitions; to go on see kafka.accept_partitions"
                 )));
             }
         }

@@ -81,6 +81,8 @@ pub struct KafkaConfig {
     pub prune_interval: Duration,
     /// How long a restore waits for state that the committed offset promises.
     pub restore_timeout: Duration,
+    /// An input topic may have grown to this many partitions.
+    pub accept_partitions: Option<u32>,
     /// Replicas of topics that are created; `None`: the broker's default.
     pub replication: Option<i32>,
     /// How long records of the kpis topic are kept, where it is created.
@@ -111,6 +113,7 @@ impl Default for KafkaConfig {
             stuck_after: Duration::from_secs(90),
             prune_interval: Duration::from_secs(60),
             restore_timeout: Duration::from_secs(30),
+            accept_partitions: None,
             replication: None,
             kpis_retention: Duration::from_secs(30 * 24 * 3_600),
         }

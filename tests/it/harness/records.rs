@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -102,6 +102,13 @@ impl Broker {
             assert!(start.elapsed() < LIMIT, "the broker does not know of topic {topic}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Gives a topic more partitions.
+    pub fn grow_topic(&self, topic: &str, partitions: usize) {
+        let more = NewPartitions::new(topic, partitions);
+        let made = block_on(self.admin().create_partitions([&more], &options())).expect("create_partitions");
+        assert!(made.iter().all(Result::is_ok), "cannot grow topic {topic}: {made:?}");
     }
 
     /// Removes a topic.
