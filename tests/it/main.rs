@@ -10,6 +10,7 @@
               with #[test] for tests, and not those that they call"
 )]
 
+mod checker;
 mod demo;
 mod deploy;
 mod differential;
@@ -17,6 +18,7 @@ mod golden;
 mod harness;
 mod http;
 mod kafka_deployment;
+mod kafka_events;
 mod kafka_finals;
 mod kafka_path;
 mod kafka_restart;

@@ -6,7 +6,7 @@
 
 mod belated;
 mod bulk;
-mod compare;
+pub mod compare;
 mod engine;
 mod laws;
 mod restart;
