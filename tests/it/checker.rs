@@ -177,6 +177,11 @@ impl Expected {
         self.outcome.results.get(name).copied().unwrap_or(0)
     }
 
+    /// How many inputs have each result.
+    pub fn results(&self) -> &BTreeMap<String, i64> {
+        &self.outcome.results
+    }
+
     /// Groups and windows that must be final.
     pub fn closed(&self) -> &BTreeSet<RecordKey> {
         &self.closed

@@ -10,6 +10,7 @@
               with #[test] for tests, and not those that they call"
 )]
 
+mod chaos;
 mod checker;
 mod demo;
 mod deploy;

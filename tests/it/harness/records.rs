@@ -143,10 +143,7 @@ impl Broker {
         }
         learn_leaders(producer.client(), topic);
         producer.flush(LIMIT).unwrap_or_else(|e| panic!("cannot flush to {topic}: {e}"));
-        let delivered = producer.context().0.lock().expect("the deliveries").clone();
-        assert_eq!(delivered.failures, [], "cannot produce to {topic}");
-        assert_eq!(delivered.count, records.len(), "records of {topic} that the broker has");
-        delivered.offsets
+        producer.context().assert_delivered(topic, records.len())
     }
 
     /// A producer of a transactional id, which fences off older ones of the same id.
@@ -225,7 +222,17 @@ impl Broker {
 
 /// What the broker has said of the records of one producer.
 #[derive(Default)]
-struct Deliveries(Mutex<Delivered>);
+pub(super) struct Deliveries(Mutex<Delivered>);
+
+impl Deliveries {
+    /// Fails where not all of `count` records were delivered; returns the greatest offset of each partition.
+    pub(super) fn assert_delivered(&self, topic: &str, count: usize) -> BTreeMap<i32, i64> {
+        let delivered = self.0.lock().expect("the deliveries").clone();
+        assert_eq!(delivered.failures, [], "cannot produce to {topic}");
+        assert_eq!(delivered.count, count, "records of {topic} that the broker has");
+        delivered.offsets
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct Delivered {
@@ -293,7 +300,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
-fn base_record<'a>(topic: &'a str, record: &'a Outgoing) -> BaseRecord<'a, [u8], [u8]> {
+/// A record as the client takes it.
+pub(super) fn base_record<'a>(topic: &'a str, record: &'a Outgoing) -> BaseRecord<'a, [u8], [u8]> {
     let mut base = BaseRecord::to(topic).partition(record.partition);
     base.key = record.key.as_deref();
     base.payload = record.value.as_deref();

@@ -1,0 +1,1 @@
+//! Guards taken away, to show that the checker finds it.
