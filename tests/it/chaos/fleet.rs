@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::copy::{Copy, State};
@@ -32,8 +31,13 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(20);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
 
+/// Parts of the client library that are to log, for finding out why a run failed.
+pub fn client_debug() -> Option<String> {
+    std::env::var("INTRADAY_TEST_CHAOS_DEBUG").ok()
+}
+
 /// The copies and what they share.
-pub struct Fleet {
+pub struct Fleet<'k> {
     /// The service id.
     pub id: String,
     /// The input topic.
@@ -42,26 +46,28 @@ pub struct Fleet {
     pub copies: Vec<Copy>,
     /// What happened.
     pub tally: Tally,
-    kafka: Arc<Broker>,
+    kafka: &'k Broker,
     partitions: u32,
     generations: Generations,
     config: PathBuf,
     folder: RunFolder,
 }
 
-impl Fleet {
+impl<'k> Fleet<'k> {
     /// Makes the topics; no copy runs yet.
-    pub fn new(kafka: Arc<Broker>, partitions: u32, copies: usize) -> Fleet {
+    pub fn new(kafka: &'k Broker, partitions: u32, copies: usize) -> Fleet<'k> {
         let id = unique_name("chaos");
         let input = format!("{id}-events");
         // The events are older than any retention.
         kafka.create_topic(&input, partitions as i32, &[("retention.ms", "-1")]);
         let folder = RunFolder::new("fleet");
+        let debug =
+            client_debug().map_or_else(String::new, |parts| format!("[kafka.client]\ndebug = \"{parts}\"\n"));
         let text = format!(
             "[service]\nid = \"{id}\"\ninstance = \"maker\"\nstart_from = \"earliest\"\nhash_key = \"kept-to-itself-1\"\n\
              [kafka]\nbrokers = [\"{}\"]\ninput_topics = [\"{input}\"]\nshards = {SHARDS}\nkpis_retention = \"7d\"\n\
              session_timeout = \"{}ms\"\ntransaction_timeout = \"{}ms\"\n\
-             [time]\nidle_after = \"10m\"\n",
+             [time]\nidle_after = \"10m\"\n{debug}",
             kafka.bootstrap(),
             SESSION.as_millis(),
             TRANSACTION.as_millis(),
@@ -73,20 +79,27 @@ impl Fleet {
             output_within(command.arg("--config").arg(&config), b"", COMMAND_LIMIT).expect("topics create");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let names = (0..copies).map(|number| Copy::new(format!("copy{number}")));
-        let generations = Generations::follow(&kafka);
+        let generations = Generations::follow(kafka);
         let (copies, tally) = (names.collect(), Tally::default());
         Fleet { id, input, copies, tally, kafka, partitions, generations, config, folder }
     }
 
     /// The broker.
-    pub fn kafka(&self) -> &Arc<Broker> {
-        &self.kafka
+    pub fn kafka(&self) -> &'k Broker {
+        self.kafka
     }
 
     /// Starts a copy that is down.
     pub fn start(&mut self, at: usize, fault: Option<&str>) {
         self.tally.started += 1;
         self.copies[at].start(&self.config, fault);
+    }
+
+    /// Ends a copy without warning.
+    pub fn kill(&mut self, at: usize) -> bool {
+        let killed = self.copies[at].kill(&mut self.tally, self.folder.path());
+        self.tally.killed += u32::from(killed);
+        killed
     }
 
     /// Another process takes the name of a suspended copy.
@@ -112,9 +125,9 @@ impl Fleet {
                 let text = format!("{} has not left within {} s", copy.name, LEAVE_LIMIT.as_secs());
                 self.tally.defects.push(text);
                 keep(&self.folder, copy);
-                copy.kill(&mut self.tally);
+                copy.kill(&mut self.tally, self.folder.path());
                 ended.push(at);
-            } else if copy.look(&mut self.tally) {
+            } else if copy.look(&mut self.tally, self.folder.path()) {
                 ended.push(at);
             }
         }
@@ -146,12 +159,12 @@ impl Fleet {
         self.kafka.produce_all(&self.input, &last_words(self.partitions as i32, time_ms));
     }
 
-    /// Waits until all input is folded and everything that it led to is merged.
-    pub fn rest(&mut self, ends: &BTreeMap<i32, i64>, limit: Duration) {
+    /// Waits until all input is folded and everything that it led to is merged; says what keeps it.
+    pub fn rest(&mut self, ends: &BTreeMap<i32, i64>, limit: Duration) -> Result<(), String> {
         let start = Instant::now();
         let partials = format!("{}.partials", self.id);
         let mut target = None;
-        loop {
+        while start.elapsed() < limit {
             self.look();
             for at in self.in_state(|state| state == State::Down) {
                 self.start(at, None);
@@ -165,12 +178,18 @@ impl Fleet {
                 let merged = self.kafka.committed(&format!("{}.merge", self.id), &partials);
                 if target.iter().all(|(at, end)| *end == 0 || merged.get(at).is_some_and(|done| done >= end))
                 {
-                    return;
+                    return Ok(());
                 }
             }
-            self.assert_before(start, limit, "all input is folded and merged");
             std::thread::sleep(POLL);
         }
+        self.copies.iter().for_each(|copy| keep(&self.folder, copy));
+        let folded = self.kafka.committed(&format!("{}.fold", self.id), &self.input);
+        let what =
+            if target.is_none() { format!("folded ({folded:?} of {ends:?})") } else { "merged".to_owned() };
+        let say = |copy: &Copy| format!("{}\n{:?}", copy.last_lines(12), readiness(copy));
+        let said: Vec<String> = self.copies.iter().map(say).collect();
+        Err(format!("not all is {what} within {} s; {}\n{}", limit.as_secs(), self.tally, said.join("\n")))
     }
 
     /// Each record that was read has one result, over all copies: their counts are those of the model.
@@ -214,8 +233,12 @@ impl Fleet {
     }
 }
 
+fn readiness(copy: &Copy) -> Result<http::Answer, String> {
+    http::get(&format!("http://127.0.0.1:{}/readyz", copy.port), &[])
+}
+
 fn is_ready(copy: &Copy) -> bool {
-    http::get(&format!("http://127.0.0.1:{}/readyz", copy.port), &[]).is_ok_and(|answer| answer.status == 200)
+    readiness(copy).is_ok_and(|answer| answer.status == 200)
 }
 
 /// The log of a copy goes beside the configuration, which is kept when a test fails.

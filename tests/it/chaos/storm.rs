@@ -1,7 +1,6 @@
 //! The faults themselves: which, to whom, when. One after another from the dice, some of them at the same time.
 
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use super::copy::State;
@@ -23,43 +22,44 @@ enum Act {
     Thaw(usize),
 }
 
-struct Storm<'a> {
-    fleet: &'a mut Fleet,
+struct Storm<'s, 'a, 'k> {
+    scope: &'s Scope<'s, 'a>,
+    fleet: &'a mut Fleet<'k>,
     plan: &'a Plan,
     dice: Dice,
     agenda: Vec<(Instant, Act)>,
-    bounce: Option<JoinHandle<()>>,
+    bounce: Option<ScopedJoinHandle<'s, ()>>,
     next_bounce: Instant,
 }
 
-/// Lets everything of the plan happen; returns how many seconds that took. What was broken last may still be.
-pub fn storm(fleet: &mut Fleet, plan: &Plan, stream: &Stream) -> u64 {
+/// Lets everything of the plan happen; returns how many seconds that took. What was broken last may still be, except
+/// the broker.
+pub fn storm(fleet: &mut Fleet<'_>, plan: &Plan, stream: &Stream) -> u64 {
     let began = Instant::now();
     for at in 0..fleet.copies.len() {
         fleet.start(at, None);
     }
     let next_bounce = began + Duration::from_secs(5);
     let dice = Dice::new(plan.seed ^ 0x0c4a_0500);
-    let mut storm = Storm { fleet, plan, dice, agenda: Vec::new(), bounce: None, next_bounce };
-    let mut next = began + Duration::from_secs(4);
-    while !storm.is_over() && stream.is_flowing() {
-        std::thread::sleep(TURN);
-        for at in storm.fleet.look() {
-            storm.later(at);
+    std::thread::scope(|scope| {
+        let mut storm = Storm { scope, fleet, plan, dice, agenda: Vec::new(), bounce: None, next_bounce };
+        let mut next = began + Duration::from_secs(4);
+        while !storm.is_over() && stream.is_flowing() {
+            std::thread::sleep(TURN);
+            for at in storm.fleet.look() {
+                storm.later(at);
+            }
+            storm.keep_appointments();
+            if Instant::now() >= next {
+                storm.fault();
+                next = Instant::now() + Duration::from_millis(storm.dice.between(150, 1_500) as u64);
+            }
         }
-        storm.keep_appointments();
-        if Instant::now() >= next {
-            storm.fault();
-            next = Instant::now() + Duration::from_millis(storm.dice.between(150, 1_500) as u64);
-        }
-    }
-    if let Some(bounce) = storm.bounce.take() {
-        bounce.join().expect("the broker comes back");
-    }
+    });
     began.elapsed().as_secs()
 }
 
-impl Storm<'_> {
+impl<'s, 'k: 's> Storm<'s, '_, 'k> {
     fn is_over(&self) -> bool {
         let tally = &self.fleet.tally;
         tally.kills() >= self.plan.kills
@@ -80,13 +80,12 @@ impl Storm<'_> {
         }
         let at = up[self.dice.below(up.len())];
         match self.dice.below(10) {
-            0..=4 if kills => {
-                if self.fleet.copies[at].kill(&mut self.fleet.tally) {
-                    self.fleet.tally.killed += 1;
+            0..=3 if kills => {
+                if self.fleet.kill(at) {
                     self.later(at);
                 }
             }
-            5..=6 if !self.fleet.copies[at].is_haunted() && self.fleet.copies[at].freeze() => self.freeze(at),
+            4..=5 if !self.fleet.copies[at].is_haunted() && self.fleet.copies[at].freeze() => self.freeze(at),
             _ => drop(self.fleet.copies[at].leave()),
         }
     }
@@ -96,7 +95,7 @@ impl Storm<'_> {
         self.fleet.tally.frozen += 1;
         let thaw = Instant::now() + SESSION + Duration::from_millis(self.dice.between(100, 2_500) as u64);
         self.agenda.push((thaw, Act::Thaw(at)));
-        if self.dice.chance(30) {
+        if self.dice.chance(50) {
             let supplant = Instant::now() + Duration::from_millis(self.dice.between(50, 2_000) as u64);
             self.agenda.push((supplant, Act::Supplant(at)));
         }
@@ -129,9 +128,9 @@ impl Storm<'_> {
 
     /// Perhaps a point at which the process is to die.
     fn point(&mut self) -> Option<String> {
-        let wanted = self.fleet.tally.kills() < self.plan.kills && self.dice.chance(50);
+        let wanted = self.fleet.tally.kills() < self.plan.kills && self.dice.chance(70);
         let point = POINTS[self.dice.below(POINTS.len())];
-        let nth = if point == "restored" { self.dice.between(1, 4) } else { self.dice.between(1, 30) };
+        let nth = if point == "restored" { self.dice.between(1, 4) } else { self.dice.between(1, 15) };
         wanted.then(|| format!("die:{point}:{nth}"))
     }
 
@@ -143,19 +142,19 @@ impl Storm<'_> {
         if let Some(done) = self.bounce.take() {
             done.join().expect("the broker comes back");
         }
-        let kafka = Arc::clone(self.fleet.kafka());
+        let kafka: &'k Broker = self.fleet.kafka();
         let away = Duration::from_millis(self.dice.between(0, 1_500) as u64);
         let kills = self.dice.chance(50);
         if kills {
             self.fleet.tally.broker_kills += 1;
-            self.bounce = Some(std::thread::spawn(move || kill(&kafka, away)));
+            self.bounce = Some(self.scope.spawn(move || kill(kafka, away)));
         } else {
             // Mostly for a moment, now and then for longer than transactions and sessions live.
             let long =
                 Duration::from_millis(self.dice.between(0, TRANSACTION.as_millis() as i64 + 2_000) as u64);
             let away = if self.dice.chance(50) { long } else { away };
             self.fleet.tally.broker_pauses += 1;
-            self.bounce = Some(std::thread::spawn(move || pause(&kafka, away)));
+            self.bounce = Some(self.scope.spawn(move || pause(kafka, away)));
         }
         self.next_bounce = Instant::now() + Duration::from_millis(self.dice.between(6_000, 14_000) as u64);
     }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
+use std::process::ExitStatus;
 
 use serde_json::Value;
 
-/// Reasons to end that faults bring about and a restart cures, by a part of their text.
-const EXCUSED: [&str; 0] = [];
+/// How a process ends that met another of its name: excused where the storm has made two of a name.
+const TWIN: &str = "another process has joined as service.instance";
 
 /// The counts.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +37,8 @@ pub struct Tally {
     pub refused: BTreeMap<String, u32>,
     /// Processes that ended of themselves: their reason, and how many.
     pub ended: BTreeMap<String, u32>,
+    /// Processes whose output was kept.
+    pub buried: u32,
     /// What no fault excuses.
     pub defects: Vec<String>,
 }
@@ -50,8 +54,11 @@ impl Tally {
         self.broker_kills + self.broker_pauses
     }
 
-    /// Takes in what a process wrote in its life.
-    pub fn read(&mut self, name: &str, output: &str) {
+    /// Takes in what a process wrote in its life, and keeps it in a folder.
+    pub fn bury(&mut self, name: &str, output: &str, graves: &Path) {
+        self.buried += 1;
+        // Without the file a failure is still told.
+        let _ = std::fs::write(graves.join(format!("{}-{name}.log", self.buried)), output);
         for line in output.lines() {
             let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
             match line["message"].as_str() {
@@ -65,10 +72,12 @@ impl Tally {
         }
     }
 
-    /// Takes in that a process ended of itself.
-    pub fn end(&mut self, name: &str, status: std::process::ExitStatus, output: &str) {
-        let reason = output.lines().rev().find(|line| !line.starts_with('{')).unwrap_or_default();
-        if !EXCUSED.iter().any(|part| reason.contains(part)) {
+    /// Takes in that a process ended of itself, having met a twin or not.
+    pub fn end(&mut self, name: &str, status: ExitStatus, output: &str, met_twin: bool) {
+        let said = output.lines().rev().find(|line| !line.starts_with('{') && !line.is_empty());
+        let logged = output.lines().rev().find(|line| line.contains("\"ERROR\""));
+        let reason = said.or(logged).unwrap_or_default();
+        if !(met_twin && reason.contains(TWIN)) {
             self.defects.push(format!("{name} ended of itself ({status}): {reason}"));
         }
         *self.ended.entry(kind(reason)).or_insert(0) += 1;
