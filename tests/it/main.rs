@@ -23,6 +23,7 @@ mod kafka_events;
 mod kafka_finals;
 mod kafka_path;
 mod kafka_restart;
+mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
 mod reference;
