@@ -95,25 +95,25 @@ impl Shard {
         let (at, pane, calendar) = place;
         let settled = self.settled();
         let Some(open) = self.panes[at].panes.get_mut(&(pane, calendar)) else { return };
-        let mut due: Vec<(GroupId, bool)> = Vec::new();
+        let mut due: Vec<(GroupId, bool, bool)> = Vec::new();
         #[expect(clippy::iter_over_hash_type, reason = "what is collected is sorted below")]
         for (group, cell) in &mut open.cells {
             if cell.dirty {
                 cell.sums.settle(settled);
-                due.push((*group, cell.finalised));
+                due.push((*group, cell.finalised, cell.shown));
                 (cell.dirty, cell.unsaved) = (false, true);
             }
         }
         due.sort_unstable();
-        for (group, finalised) in due {
+        for (group, finalised, shown) in due {
             let status = if finalised { "corrected" } else { "final" };
             let panes = &self.panes[at];
             let figures = panes.figures(pane, calendar, group, &self.states[group as usize].levels);
             let cell = panes.panes.get(&(pane, calendar)).and_then(|open| open.cells.get(&group));
             let Some(cell) = cell else { continue };
-            // One that was published is published again even if nothing is left in it.
+            // One that was published, if only live, is published again even if nothing is left in it.
             let emptied = !has_content(&cell.sums, &figures);
-            if emptied && !finalised {
+            if emptied && !finalised && !shown {
                 continue;
             }
             let mut facts = self.facts(group, &cell.sums, &figures, pane, None, Some(at));

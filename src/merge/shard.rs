@@ -313,9 +313,14 @@ impl Shard {
             *lost += 1;
             return;
         };
+        let moved = delta.levels.iter().any(|change| change.net != 0);
         if offset < cell.as_of {
+            if moved {
+                self.show_later(place, pane, calendar, group);
+            }
             return;
         }
+        cell.shown |= moved && !closed;
         cell.sums.add(delta, slice, pane.end);
         (cell.dirty, cell.unsaved) = (true, true);
         if closed {
@@ -326,8 +331,9 @@ impl Shard {
         if closed && delta.counts.iter().any(|entry| entry.0 == Count::ContactsCreated) {
             self.dirty_shares((place, pane, calendar), group);
         }
-        if delta.levels.iter().any(|change| change.net != 0) {
+        if moved {
             self.dirty_later(place, pane, calendar, group);
+            self.show_later(place, pane, calendar, group);
         }
     }
 

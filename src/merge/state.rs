@@ -110,7 +110,7 @@ impl Shard {
                 let open = self.panes[place].panes.get_mut(&(pane, calendar))?;
                 let cell = open.cells.get_mut(&group)?;
                 (cell.unsaved, cell.saved) = (false, true);
-                out.byte(u8::from(cell.finalised));
+                out.byte(u8::from(cell.finalised) | u8::from(cell.shown) << 1);
                 cell.sums.write(&mut out);
                 let key = group_key(&self.groups, group);
                 Some((cell_key(&self.panes[place].window.name, pane, &key), out.into_bytes()))
@@ -210,11 +210,12 @@ impl Shard {
         };
         let mut reader = Reader::new(value);
         let as_of = read_as_of(&mut reader)?;
-        let finalised = reader.byte()? != 0;
+        let published = reader.byte()?;
+        let (finalised, shown) = (published & 1 != 0, published & 2 != 0);
         let sums = Aggregate::read(&mut reader)?;
         let calendar = self.groups.row(group).calendar;
         if let Some(panes) = self.panes.get_mut(place) {
-            let cell = Cell { sums, as_of, finalised, saved: true, ..Cell::default() };
+            let cell = Cell { sums, as_of, finalised, shown, saved: true, ..Cell::default() };
             panes.panes.entry((pane, calendar)).or_default().cells.insert(group, Box::new(cell));
         }
         Ok(())

@@ -9,6 +9,7 @@ mod bulk;
 pub mod compare;
 mod engine;
 mod laws;
+mod live;
 mod restart;
 mod settings;
 mod shell;
