@@ -17,12 +17,14 @@ mod copy;
 mod fleet;
 mod mutations;
 mod plan;
+mod short;
+mod silence;
 mod storm;
 mod tally;
 
 use std::time::{Duration, Instant};
 
-use self::fleet::Fleet;
+use self::fleet::{Fleet, SESSION};
 use self::plan::Plan;
 use crate::checker::Case;
 use crate::harness::kafka::Broker;
@@ -62,7 +64,7 @@ fn faults_leave_no_trace_in_the_records() {
     let began = Instant::now();
     eprintln!("chaos: {plan:?}");
     let story = story(plan.seed, &options(plan.seconds()));
-    let mut fleet = Fleet::new(&broker, PARTITIONS, COPIES);
+    let mut fleet = Fleet::new(&broker, PARTITIONS, COPIES, SESSION);
     let stream = Stream::start(fleet.kafka(), &fleet.input, story.records, RATE);
     let storm_s = storm::storm(&mut fleet, &plan, &stream);
     assert!(stream.is_flowing(), "the events ended before the faults did: {}", fleet.tally);

@@ -20,7 +20,7 @@ use crate::kafka_deployment::last_words;
 
 /// Shards of merge.
 const SHARDS: u32 = 4;
-/// A copy that is silent for so long loses its partitions.
+/// A session that is over soon.
 pub const SESSION: Duration = Duration::from_secs(2);
 /// A transaction that is open for so long is aborted by the broker.
 pub const TRANSACTION: Duration = Duration::from_secs(4);
@@ -54,8 +54,8 @@ pub struct Fleet<'k> {
 }
 
 impl<'k> Fleet<'k> {
-    /// Makes the topics; no copy runs yet.
-    pub fn new(kafka: &'k Broker, partitions: u32, copies: usize) -> Fleet<'k> {
+    /// Makes the topics; no copy runs yet. A copy that is silent for a session loses its partitions.
+    pub fn new(kafka: &'k Broker, partitions: u32, copies: usize, session: Duration) -> Fleet<'k> {
         let id = unique_name("chaos");
         let input = format!("{id}-events");
         // The events are older than any retention.
@@ -69,7 +69,7 @@ impl<'k> Fleet<'k> {
              session_timeout = \"{}ms\"\ntransaction_timeout = \"{}ms\"\n\
              [time]\nidle_after = \"10m\"\n{debug}",
             kafka.bootstrap(),
-            SESSION.as_millis(),
+            session.as_millis(),
             TRANSACTION.as_millis(),
         );
         let config = folder.path().join("intraday.toml");

@@ -4,64 +4,17 @@
 //! is silent for longer than records may wait, batches that lie in the partials twice, state whose transaction markers
 //! come later than those of the offsets. Must never know how the service does its work.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::producer::{BaseRecord, Producer};
 
-use super::fleet::{Fleet, TRANSACTION};
-use crate::checker::{Case, Verdict};
+use super::fleet::{Fleet, SESSION, TRANSACTION};
+use super::short::{PARTITIONS, SOON, folded, judge, short_story, wait_until};
+use crate::checker::Verdict;
 use crate::harness;
 use crate::harness::kafka::Broker;
 use crate::harness::records::{Isolation, Outgoing, Record, unique_name};
 use crate::harness::stream::Stream;
-use crate::kafka_events::{Story, story};
-use crate::scenario::Options;
-
-const PARTITIONS: u32 = 3;
-const SOON: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
-
-/// A story of so many contacts that nothing of it is closed before its last words.
-fn short_story(contacts: usize) -> Story {
-    let options = Options {
-        contacts,
-        partitions: PARTITIONS,
-        span_ms: 1_500_000,
-        late: false,
-        gap: false,
-        vary_config: false,
-        ..Options::default()
-    };
-    story(5, &options)
-}
-
-/// Says the last words, waits for rest and checks; a service that never comes to rest is a finding as well.
-fn judge(fleet: &mut Fleet<'_>, story: &Story) -> Verdict {
-    fleet.last_words(story.last_ms);
-    let (id, input) = (fleet.id.clone(), fleet.input.clone());
-    let case =
-        Case { kafka: fleet.kafka(), id: &id, input: &input, config: &story.config, last_ms: story.last_ms };
-    let expected = case.expect();
-    let breaches = match fleet.rest(&expected.ends(), SOON) {
-        Ok(()) => return case.check(&expected),
-        Err(text) => vec![text],
-    };
-    Verdict { breaches, ..Verdict::default() }
-}
-
-fn wait_until(fleet: &mut Fleet<'_>, what: &str, mut is_so: impl FnMut(&Fleet<'_>) -> bool) {
-    let start = Instant::now();
-    while !is_so(fleet) {
-        fleet.look();
-        let (tally, said) = (&fleet.tally, fleet.copies[0].last_lines(20));
-        assert!(start.elapsed() < SOON, "not within {} s: {what}; {tally}\n{said}", SOON.as_secs());
-        std::thread::sleep(POLL);
-    }
-}
-
-fn folded(fleet: &Fleet<'_>) -> i64 {
-    fleet.kafka().committed(&format!("{}.fold", fleet.id), &fleet.input).values().sum()
-}
 
 /// With the guard nothing is wrong, without it something is, and it is found.
 fn assert_found(guard: &str, mut run: impl FnMut(Option<&str>) -> Verdict) {
@@ -76,7 +29,7 @@ fn an_aborted_commit_that_is_not_sent_again_as_it_was_is_found() {
     let Some(broker) = Broker::start_own() else { return };
     assert_found("same-value", |fault| {
         let story = short_story(3_000);
-        let mut fleet = Fleet::new(&broker, PARTITIONS, 1);
+        let mut fleet = Fleet::new(&broker, PARTITIONS, 1, TRANSACTION * 10);
         fleet.start(0, fault);
         let stream = Stream::start(&broker, &fleet.input, story.records.clone(), 150);
         wait_until(&mut fleet, "a commit", |fleet| folded(fleet) > 0);
@@ -99,7 +52,7 @@ fn a_batch_that_is_taken_twice_is_found() {
     let Some(kafka) = harness::kafka() else { return };
     assert_found("seq", |fault| {
         let story = short_story(60);
-        let mut fleet = Fleet::new(kafka, PARTITIONS, 1);
+        let mut fleet = Fleet::new(kafka, PARTITIONS, 1, SESSION);
         fleet.start(0, fault);
         let count = story.records.len() as i64;
         kafka.produce_all(&fleet.input, &story.records);
@@ -126,7 +79,7 @@ fn a_restore_from_state_that_is_behind_the_offset_is_found() {
     let Some(kafka) = harness::kafka() else { return };
     assert_found("head-equals-offset", |fault| {
         let story = short_story(120);
-        let mut fleet = Fleet::new(kafka, PARTITIONS, 1);
+        let mut fleet = Fleet::new(kafka, PARTITIONS, 1, SESSION);
         let (first, second) = story.records.split_at(story.records.len() / 2);
         fleet.start(0, None);
         kafka.produce_all(&fleet.input, first);

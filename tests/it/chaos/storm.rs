@@ -80,7 +80,7 @@ impl<'s, 'k: 's> Storm<'s, '_, 'k> {
         }
         let at = up[self.dice.below(up.len())];
         match self.dice.below(10) {
-            0..=3 if kills => {
+            0..=3 if kills && self.fleet.tally.killed < self.plan.kills.div_ceil(2) => {
                 if self.fleet.kill(at) {
                     self.later(at);
                 }
@@ -128,7 +128,7 @@ impl<'s, 'k: 's> Storm<'s, '_, 'k> {
 
     /// Perhaps a point at which the process is to die.
     fn point(&mut self) -> Option<String> {
-        let wanted = self.fleet.tally.kills() < self.plan.kills && self.dice.chance(70);
+        let wanted = self.fleet.tally.kills() < self.plan.kills && self.dice.chance(80);
         let point = POINTS[self.dice.below(POINTS.len())];
         let nth = if point == "restored" { self.dice.between(1, 4) } else { self.dice.between(1, 15) };
         wanted.then(|| format!("die:{point}:{nth}"))

@@ -89,13 +89,12 @@ impl Tally {
     }
 }
 
-/// A text without what differs from case to case, short.
+/// The cause that a text of the client library names, or its beginning without numbers.
 fn kind(text: &str) -> String {
-    let mut kind: String = text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
-    while kind.contains("##") {
-        kind = kind.replace("##", "#");
-    }
-    kind.chars().take(160).collect()
+    let named = ["Broker: ", "Local: "].iter().find_map(|part| text.split(part).nth(1));
+    let cause = named.map_or(text, |rest| rest.split([')', '(', ',', '"', ';']).next().unwrap_or(rest));
+    let numberless = cause.chars().filter(|c| !c.is_ascii_digit());
+    numberless.take(90).collect::<String>().trim().to_owned()
 }
 
 impl fmt::Display for Tally {

@@ -201,8 +201,15 @@ impl Broker {
         let consumer = consumer(self.client().set("group.id", group));
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(topic, 0, partitions(&consumer, topic) - 1);
-        let known = consumer.committed_offsets(asked, LIMIT);
-        let known = known.unwrap_or_else(|e| panic!("no committed offsets of {group}: {e}"));
+        let start = Instant::now();
+        // A broker that was away has to find out that it coordinates the group.
+        let known = loop {
+            match consumer.committed_offsets(asked.clone(), LIMIT) {
+                Ok(known) => break known,
+                Err(e) => assert!(start.elapsed() < LIMIT, "no committed offsets of {group}: {e}"),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
         let offsets = known.elements().into_iter().filter_map(|e| match e.offset() {
             Offset::Offset(offset) => Some((e.partition(), offset)),
             _ => None,
