@@ -11,11 +11,13 @@ use super::source::{Source, list_at};
 use super::worker::{Worker, pause};
 use crate::pipeline::StageKind;
 use crate::pipeline::stage::Stop;
-use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How long a broker may take to say where a partition ends.
+const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long leaving a group may take at most.
 const LEAVE: Duration = Duration::from_secs(1);
 /// How long after the request to stop it must be done, whatever it was that took the time.
@@ -59,11 +61,11 @@ impl<R: Role> Worker<R> {
     fn assigned(&mut self, sources: &[Source]) -> Result<(), Stop> {
         self.joined = true;
         self.refuse_grown(sources)?;
-        // The true position is set when the stage is there, and until then nothing is fetched. No end or beginning: the
-        // client asks for those, the pause outdates the answer, and it asks again half a second later. An answer that
-        // comes after the true position was set would replace it, and records between the two would be passed over.
+        // The true position is set when the stage is there. No end or beginning by name: the client asks for those, the
+        // pause outdates the answer, and it asks again half a second later. An answer that comes after the true position
+        // was set would replace it, and records between the two would be passed over.
         let begin = || -> Result<(), rdkafka::error::KafkaError> {
-            let list = list_at(sources, Offset::Offset(0))?;
+            let list = self.existing(sources)?;
             match self.post.config.mode {
                 Mode::ExactlyOnce => answer(&self.consumer, true, &list),
                 Mode::None => self.consumer.assign(&list),
@@ -81,6 +83,19 @@ impl<R: Role> Worker<R> {
             self.seats.push(Seat::new(source.clone(), self.eras, now));
         }
         self.restore(sources)
+    }
+
+    /// The partitions, each at an offset that exists: the client may fetch there before it is paused, and an offset that
+    /// retention has passed would be an error of a partition that lacks nothing.
+    fn existing(&self, sources: &[Source]) -> Result<TopicPartitionList, rdkafka::error::KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for source in sources {
+            let ends = self.consumer.fetch_watermarks(&source.topic, source.partition, ASK_TIMEOUT);
+            // Brokers that do not answer serve no fetch either.
+            let end = ends.map_or(0, |(_, end)| end);
+            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(end))?;
+        }
+        Ok(list)
     }
 
     /// A partition that did not exist at the start has no state topic partition, and moves keys.

@@ -91,6 +91,12 @@ impl Broker {
         }
         let made = block_on(self.admin().create_topics([&new], &options())).expect("create_topics");
         assert!(made.iter().all(Result::is_ok), "cannot create topic {topic}: {made:?}");
+        // The controller has it; a loaded broker hears of it a moment later.
+        let (asker, start) = (consumer(&self.client()), Instant::now());
+        while known_partitions(&asker, topic) < partitions {
+            assert!(start.elapsed() < LIMIT, "the broker does not know topic {topic}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Removes a topic.
@@ -285,10 +291,16 @@ fn consumer(config: &ClientConfig) -> BaseConsumer {
 }
 
 fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
+    let count = known_partitions(consumer, topic);
+    assert!(count > 0, "no topic {topic}");
+    count
+}
+
+/// The partitions of a topic as the broker knows it; 0 where it does not.
+fn known_partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
     let metadata = consumer.fetch_metadata(Some(topic), LIMIT);
     let metadata = metadata.unwrap_or_else(|e| panic!("no metadata of {topic}: {e}"));
     let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
-    assert!(count > 0, "no topic {topic}");
     i32::try_from(count).expect("few partitions")
 }
 
