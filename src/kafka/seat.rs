@@ -34,6 +34,8 @@ pub struct Seat<S> {
     pub stalled: Option<(i64, Instant)>,
     /// Where the end was when it was first told after the restore.
     pub target: Option<i64>,
+    /// Records up to the end, as the client last told.
+    pub lag: i64,
     /// It has been at its end, or at what was the end, since it was restored.
     pub caught_up: bool,
     /// The end was seen and nothing came since.
@@ -66,6 +68,7 @@ impl<S> Seat<S> {
             asked_at: None,
             stalled: None,
             target: None,
+            lag: 0,
             caught_up: false,
             at_end: false,
             quiet_since: now,
@@ -106,6 +109,7 @@ impl<S> Seat<S> {
     /// Notes that the end was seen.
     pub const fn settle(&mut self, now: Instant) {
         self.caught_up = true;
+        self.lag = 0;
         if !self.at_end {
             self.at_end = true;
             self.quiet_since = now;
