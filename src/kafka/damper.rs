@@ -72,6 +72,7 @@ fn is_moving(error: &KafkaError) -> bool {
                 | Code::NotLeaderForPartition
                 | Code::UnstableOffsetCommit
                 | Code::WaitingForCoordinator
+                | Code::UnknownPartition
                 | Code::InProgress
                 | Code::Outdated
         )

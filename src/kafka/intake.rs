@@ -43,7 +43,10 @@ impl<R: Role> Worker<R> {
                 }
                 Some(Err(ClientError::PartitionEOF(partition))) => settle(&mut self.seats, partition),
                 Some(Err(error)) if is_undecodable(&error) => return self.doubt_all(),
-                Some(Err(error)) => self.judge(&error)?,
+                Some(Err(error)) => {
+                    self.judge(&error)?;
+                    return Ok(());
+                }
                 None => return Ok(()),
             }
             if self.consumer.context().has_rebalance() {
@@ -55,7 +58,7 @@ impl<R: Role> Worker<R> {
     }
 
     /// What the consumer cannot deal with itself stops the worker; the rest it has reported and retries.
-    fn judge(&self, error: &ClientError) -> Result<(), Stop> {
+    fn judge(&mut self, error: &ClientError) -> Result<(), Stop> {
         if is_gone(error) {
             let gone = self.gone();
             // A partition that is being restored begins at an offset that may be gone; its true position comes later.
@@ -68,10 +71,7 @@ impl<R: Role> Worker<R> {
             )));
         }
         match (error, error.rdkafka_error_code()) {
-            (_, Some(RDKafkaErrorCode::FencedInstanceId)) => Err(Stop(format!(
-                "another process has joined as service.instance \"{}\"; give each copy its own",
-                self.post.config.instance
-            ))),
+            (_, Some(RDKafkaErrorCode::FencedInstanceId)) => self.fenced(),
             (ClientError::MessageConsumptionFatal(_), _) => {
                 Err(Stop(format!("the consumer failed: {error}")))
             }

@@ -26,6 +26,7 @@ mod committer;
 mod context;
 mod damage;
 mod damper;
+mod fence;
 mod fold_role;
 mod halt;
 mod handover;

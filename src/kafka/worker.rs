@@ -281,7 +281,7 @@ impl<R: Role> Worker<R> {
         }
     }
 
-    fn beat(&mut self, reason: &str) {
+    pub(super) fn beat(&mut self, reason: &str) {
         self.post.observer.beat(&self.post.name, reason.is_empty(), reason);
         self.next_beat = Instant::now() + BEAT_INTERVAL;
     }
