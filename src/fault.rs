@@ -1,8 +1,8 @@
 //! Faults on purpose, for tests only: points at which the process dies, and guards that are switched off.
 //!
 //! A build without debug assertions, so each release build, has none of it: every question here is answered with
-//! "no" at compile time. Processes are told by the environment, `INTRADAY_FAULT=die:<point>:<nth time>` or
-//! `INTRADAY_FAULT=off:<guard>`; a test that drives the core in its own thread uses [`with_off`].
+//! "no" at compile time. Processes are told by the environment, `INTRADAY_FAULT=die:<point>:<nth time>`,
+//! `INTRADAY_FAULT=block:<point>:<nth time>` (the thread stands still) or `INTRADAY_FAULT=off:<guard>`; a test that drives the core in its own thread uses [`with_off`].
 //! Must never know: anything that it breaks.
 
 /// A moment of a commit or a restore at which the process may die.
@@ -64,6 +64,7 @@ mod switch {
     #[derive(Default)]
     struct Plan {
         die: Option<(Point, u32)>,
+        block: Option<(Point, u32)>,
         off: Option<Guard>,
     }
 
@@ -84,17 +85,29 @@ mod switch {
         let guard =
             |name: &str| Guard::NAMES.iter().find(|(known, _)| *known == name).map(|(_, guard)| *guard);
         match text.split(':').collect::<Vec<_>>()[..] {
-            ["die", point, nth] => Some(Plan { die: Some((named(point)?, nth.parse().ok()?)), off: None }),
-            ["off", name] => Some(Plan { die: None, off: Some(guard(name)?) }),
+            ["die", point, nth] => {
+                Some(Plan { die: Some((named(point)?, nth.parse().ok()?)), ..Plan::default() })
+            }
+            ["block", point, nth] => {
+                Some(Plan { block: Some((named(point)?, nth.parse().ok()?)), ..Plan::default() })
+            }
+            ["off", name] => Some(Plan { off: Some(guard(name)?), ..Plan::default() }),
             _ => None,
         }
     }
 
-    /// Dies as by SIGKILL if the plan says so: no destructor runs, nothing is flushed.
+    /// Dies as by SIGKILL if the plan says so: no destructor runs, nothing is flushed. Or stands still for ever.
     pub fn at(point: Point) {
-        let Some((planned, nth)) = plan().die else { return };
-        if planned == point && REACHED.fetch_add(1, Ordering::Relaxed) + 1 == nth {
+        let Plan { die, block, .. } = plan();
+        let Some((planned, nth)) = die.or(*block) else { return };
+        if planned != point || REACHED.fetch_add(1, Ordering::Relaxed) + 1 != nth {
+            return;
+        }
+        if die.is_some() {
             std::process::abort();
+        }
+        loop {
+            std::thread::park();
         }
     }
 
@@ -124,6 +137,7 @@ mod switch {
         #[test]
         fn plans_are_read_and_nonsense_is_none() {
             assert_eq!(parse("die:sent:3").unwrap().die, Some((Point::Sent, 3)));
+            assert_eq!(parse("block:heard:1").unwrap().block, Some((Point::Heard, 1)));
             assert_eq!(parse("off:seq").unwrap().off, Some(Guard::Seq));
             assert!(parse("die:sent").is_none() && parse("off:all").is_none() && parse("").is_none());
         }

@@ -129,6 +129,13 @@ impl Vitals {
         self.count_effects(stage_name(commit.stage), &commit.effects);
     }
 
+    /// A batch that could not be decoded was passed over.
+    pub fn passed_over(&self, topic: &str, partition: u32, offsets: u64) {
+        let labels = [topic, &partition.to_string()];
+        self.meters.poison_batches.with_label_values(&labels).inc();
+        self.meters.poison_offsets.with_label_values(&labels).inc_by(offsets);
+    }
+
     /// Records between our position and the end of the partition.
     pub fn lag(&self, topic: &str, partition: u32, records: i64) {
         let labels = [topic, &partition.to_string()];
@@ -230,6 +237,8 @@ impl Rebalance {
 struct Meters {
     reports: Reports,
     consumer_lag: IntGaugeVec,
+    poison_batches: IntCounterVec,
+    poison_offsets: IntCounterVec,
     commits: IntCounterVec,
     commit_duration: HistogramVec,
     records_produced: IntCounterVec,
@@ -248,6 +257,8 @@ impl Meters {
         Ok(Meters {
             reports,
             consumer_lag: gauges(registry, &table::CONSUMER_LAG)?,
+            poison_batches: counters(registry, &table::POISON_BATCHES)?,
+            poison_offsets: counters(registry, &table::POISON_OFFSETS)?,
             commits: counters(registry, &table::COMMITS)?,
             commit_duration: histograms(registry, &table::COMMIT_DURATION, COMMIT_BOUNDS)?,
             records_produced: counters(registry, &table::RECORDS_PRODUCED)?,
@@ -313,6 +324,7 @@ mod tests {
         let vitals = Vitals::new(&registry, BUILD, WallMs(2_500)).unwrap();
         let letter = DeadLetter {
             offset: 1,
+            last_offset: None,
             reason: "late",
             detail: String::new(),
             key: None,

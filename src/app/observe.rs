@@ -2,7 +2,7 @@
 
 use super::serve::Front;
 use crate::http::Exposition;
-use crate::kafka::Observer;
+use crate::kafka::{Observer, Trouble};
 use crate::kpi::exposed::Exposed;
 use crate::pipeline::{Commit, StageKind, StageReport};
 use crate::time::EventMs;
@@ -83,8 +83,13 @@ impl Observer for Watch {
         self.exposition.withdraw(shard);
     }
 
-    fn commit(&self, stage: StageKind, ok: bool, took: Duration, _records: usize) {
-        let outcome = if ok { CommitOutcome::Committed } else { CommitOutcome::Aborted };
+    fn commit(&self, stage: StageKind, trouble: Option<Trouble>, took: Duration, _records: usize) {
+        let outcome = match trouble {
+            None => CommitOutcome::Committed,
+            Some(Trouble::Aborted) => CommitOutcome::Aborted,
+            Some(Trouble::Unknown) => CommitOutcome::Unknown,
+            Some(Trouble::Fenced) => CommitOutcome::Fenced,
+        };
         self.vitals.commit(stage, outcome, took.as_secs_f64());
     }
 
@@ -98,13 +103,16 @@ impl Observer for Watch {
         tracing::info!(topic, partition, offset, took_ms, "restored");
     }
 
+    fn passed_over(&self, topic: &str, partition: u32, offsets: i64) {
+        self.vitals.passed_over(topic, partition, offsets.unsigned_abs());
+    }
+
     fn lag(&self, topic: &str, partition: u32, records: i64) {
         self.vitals.lag(topic, partition, records);
     }
 
-    fn client_error(&self, text: &str) {
-        self.vitals.client_error("client");
-        tracing::warn!(error = text, "the Kafka client reported an error");
+    fn client_error(&self, kind: &'static str) {
+        self.vitals.client_error(kind);
     }
 
     fn beat(&self, worker: &str, ready: bool, reason: &str) {

@@ -3,14 +3,18 @@
 use super::Failure;
 use super::observe::Watch;
 use super::serve::Front;
-use crate::kafka::{GroupProtocol, KafkaConfig, Mode, Service, Stages, StartFrom, topics};
+use crate::kafka::{GroupProtocol, KafkaConfig, KafkaError, Mode, Service, Stages, StartFrom, topics};
 use crate::settings::{self, Settings};
 use crate::shutdown;
+use crate::vitals::Beat;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the last commit and the leaving may take, from the signal.
 const STOP_PATIENCE: Duration = Duration::from_millis(3_600);
+/// Pause before brokers that do not answer are asked again.
+const ASK_PAUSE: Duration = Duration::from_secs(1);
 /// How long connections may then take to end. Both together are less than the 5 s that a stop has.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(600);
 
@@ -20,15 +24,16 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
     let mut signals = shutdown::listen().map_err(|error| Failure::run("listen for signals", error))?;
     let kafka = Arc::new(kafka_config(settings));
     let front = Front::open(settings, settings.http.listen)?;
-    let asked = Arc::clone(&kafka);
-    // A broker that is away takes its time to be so; a signal is not kept waiting for it.
-    let Some(inputs) = front.unless_signal(&mut signals, move || topics::check(&asked)) else {
+    tracing::info!(address = %front.address(), id = %kafka.id, instance = %kafka.instance, "serving");
+    let starting = front.health.worker("start");
+    let (asked, asking) = (Arc::clone(&kafka), starting.clone());
+    let Some(inputs) = front.unless_signal(&mut signals, move || check_at_last(&asked, &asking)) else {
         tracing::info!("stopped before the start");
         front.close(CLOSE_PATIENCE);
         return Ok(());
     };
     let inputs = inputs.map_err(|error| Failure::Run(error.to_string()))?;
-    tracing::info!(address = %front.address(), id = %kafka.id, instance = %kafka.instance, "serving");
+    starting.retire();
     let stages = Stages {
         fold: Arc::new(settings.fold_config()),
         merge: Arc::new(settings.merge_config(inputs.clone())),
@@ -43,6 +48,10 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
     front.close(CLOSE_PATIENCE);
     if let Err(error) = stopped {
         tracing::warn!(%error, "not everything ended in time");
+        if let Some(failure) = &failure {
+            // Threads that stand still would outlive a return from here; the reason must be said before.
+            let _ = writeln!(std::io::stderr(), "intraday: {failure}");
+        }
         shutdown::exit_now(failure.is_some());
     }
     match failure {
@@ -50,6 +59,23 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
         None => {
             tracing::info!("stopped");
             Ok(())
+        }
+    }
+}
+
+/// Checks the topics, however long brokers are away: a signal is not kept waiting for it.
+fn check_at_last(kafka: &KafkaConfig, starting: &Beat) -> Result<Vec<(String, u32)>, KafkaError> {
+    loop {
+        starting.beat();
+        starting.reason("asking the brokers for the topics");
+        match topics::check(kafka) {
+            Err(error) if error.is_away() => {
+                tracing::warn!(%error, "no broker answers; asking again");
+                starting.reason(&format!("waiting for brokers: {error}"));
+                starting.beat();
+                std::thread::sleep(ASK_PAUSE);
+            }
+            outcome => return outcome,
         }
     }
 }
@@ -79,6 +105,8 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
         commit_interval: millis(settings.time.commit_interval_ms),
         publish_interval: millis(settings.time.publish_interval_ms),
         session_timeout: millis(settings.kafka.session_timeout_ms),
+        stuck_after: millis(settings.kafka.stuck_after_ms),
+        prune_interval: millis(settings.kafka.prune_interval_ms),
         leave_on_stop: settings.kafka.leave_on_stop,
         transaction_timeout: millis(settings.kafka.transaction_timeout_ms),
         idle_after: millis(settings.time.idle_after_ms),
@@ -87,6 +115,7 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
             settings::GroupProtocol::Classic => GroupProtocol::Classic,
             settings::GroupProtocol::Consumer => GroupProtocol::Consumer,
         },
+        accept_partitions: (settings.kafka.accept_partitions > 0).then_some(settings.kafka.accept_partitions),
         replication: (settings.kafka.replication_factor > 0).then_some(settings.kafka.replication_factor),
         kpis_retention: millis(settings.kafka.kpis_retention_ms),
         ..KafkaConfig::default()

@@ -14,6 +14,7 @@ pub fn create(settings: &Settings) -> Result<(), Failure> {
         let did = match created {
             Created::New => "created",
             Created::Existed => "exists ",
+            Created::Grown => "grown  ",
         };
         let written = writeln!(out, "{did}  {}  {} partitions", topic.name, topic.partitions);
         written.map_err(|error| Failure::run("print the topics", error))?;

@@ -12,12 +12,11 @@ use super::worker::{Worker, pause};
 use crate::pipeline::StageKind;
 use crate::pipeline::stage::Stop;
 use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a broker may take to say where a partition ends.
-const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long leaving a group may take at most.
 const LEAVE: Duration = Duration::from_secs(1);
 /// How long after the request to stop it must be done, whatever it was that took the time.
@@ -61,21 +60,18 @@ impl<R: Role> Worker<R> {
     fn assigned(&mut self, sources: &[Source]) -> Result<(), Stop> {
         self.joined = true;
         self.refuse_grown(sources)?;
-        // The true position is set when the stage is there. No end or beginning by name: the client asks for those, the
-        // pause outdates the answer, and it asks again half a second later. An answer that comes after the true position
-        // was set would replace it, and records between the two would be passed over.
-        let begin = || -> Result<(), rdkafka::error::KafkaError> {
-            let list = self.existing(sources)?;
-            match self.post.config.mode {
-                Mode::ExactlyOnce => answer(&self.consumer, true, &list),
-                Mode::None => self.consumer.assign(&list),
-            }
-        };
-        begin().map_err(|error| Stop(format!("the assignment cannot be taken: {error}")))?;
+        // The group is answered at once, with no partition: each is added when its stage is there, at its true position.
+        // To begin anywhere else and to seek later is no way. An end or beginning is asked for by the client, the pause
+        // outdates the answer, it asks again half a second later, and an answer after the seek replaces the position.
+        // Any other offset may not exist, and then the client reads the partition no more.
+        if self.post.config.mode == Mode::ExactlyOnce {
+            let none = TopicPartitionList::new();
+            answer(&self.consumer, true, &none)
+                .map_err(|error| Stop(format!("the assignment cannot be taken: {error}")))?;
+        }
         if sources.is_empty() {
             return Ok(());
         }
-        pause(&self.consumer, sources)?;
         let now = Instant::now();
         for source in sources {
             self.eras += 1;
@@ -83,19 +79,6 @@ impl<R: Role> Worker<R> {
             self.seats.push(Seat::new(source.clone(), self.eras, now));
         }
         self.restore(sources)
-    }
-
-    /// The partitions, each at an offset that exists: the client may fetch there before it is paused, and an offset that
-    /// retention has passed would be an error of a partition that lacks nothing.
-    fn existing(&self, sources: &[Source]) -> Result<TopicPartitionList, rdkafka::error::KafkaError> {
-        let mut list = TopicPartitionList::new();
-        for source in sources {
-            let ends = self.consumer.fetch_watermarks(&source.topic, source.partition, ASK_TIMEOUT);
-            // Brokers that do not answer serve no fetch either.
-            let end = ends.map_or(0, |(_, end)| end);
-            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(end))?;
-        }
-        Ok(list)
     }
 
     /// A partition that did not exist at the start has no state topic partition, and moves keys.
@@ -106,7 +89,7 @@ impl<R: Role> Worker<R> {
             if source.number() >= count {
                 return Err(Stop(format!(
                     "{source} is new: the topic had {count} partitions at the start; \
-                     contacts have moved between partitions, see the documentation on growing a topic"
+                     contacts have moved between partitions; to go on see kafka.accept_partitions"
                 )));
             }
         }
@@ -156,8 +139,45 @@ impl<R: Role> Worker<R> {
             let source = seat.source.clone();
             self.withdraw(&source);
         }
-        pause(&self.consumer, sources)?;
+        let placed = self.seats.iter().filter(|seat| seat.placed && sources.contains(&seat.source));
+        pause(&self.consumer, placed.map(|seat| &seat.source))?;
         self.restore(sources)
+    }
+
+    /// Lets the consumer read the partition of a seat from where its stage goes on.
+    pub(super) fn place(&self, seat: &Seat<R::Stage>) -> Result<(), KafkaError> {
+        let at = |seat: &Seat<R::Stage>| (seat.source.clone(), Offset::Offset(seat.next));
+        let mut list = TopicPartitionList::new();
+        match self.post.config.mode {
+            Mode::ExactlyOnce => {
+                let (source, offset) = at(seat);
+                list.add_partition_offset(&source.topic, source.partition, offset)?;
+                self.consumer.incremental_assign(&list)
+            }
+            Mode::None => {
+                // Without a group there is only the whole: each goes on at its next offset.
+                for (source, offset) in self.seats.iter().filter(|s| s.placed || s.era == seat.era).map(at) {
+                    list.add_partition_offset(&source.topic, source.partition, offset)?;
+                }
+                self.consumer.assign(&list)
+            }
+        }
+    }
+
+    /// Takes these from the consumer for now; they stay ours.
+    pub(super) fn displace(&mut self, sources: &[Source]) -> Result<(), Stop> {
+        let failed = |error: KafkaError| Stop(format!("partitions cannot be put back: {error}"));
+        let placed = self.seats.iter().filter(|seat| seat.placed && sources.contains(&seat.source));
+        let list = list_at(placed.map(|seat| &seat.source), Offset::Invalid).map_err(failed)?;
+        match self.post.config.mode {
+            Mode::ExactlyOnce => self.consumer.incremental_unassign(&list).map_err(failed)?,
+            // Each placing assigns all.
+            Mode::None => self.consumer.pause(&list).map_err(failed)?,
+        }
+        for seat in self.seats.iter_mut().filter(|seat| sources.contains(&seat.source)) {
+            seat.placed = false;
+        }
+        Ok(())
     }
 
     fn give_up(&mut self, sources: &[Source]) -> Result<(), Stop> {
@@ -187,11 +207,11 @@ impl<R: Role> Worker<R> {
         context.close();
         while let Some(rebalance) = context.take_rebalance() {
             let (assigned, sources) = match rebalance {
-                Rebalance::Assigned(sources) => (true, sources),
+                Rebalance::Assigned(_) => (true, Vec::new()),
                 Rebalance::Revoked(sources) | Rebalance::Lost(sources) => (false, sources),
             };
             let answered =
-                list_at(&sources, Offset::End).and_then(|list| answer(&self.consumer, assigned, &list));
+                list_at(&sources, Offset::Invalid).and_then(|list| answer(&self.consumer, assigned, &list));
             if let Err(error) = answered {
                 tracing::debug!(%error, "answering a rebalance before leaving");
             }

@@ -34,6 +34,8 @@ pub const OWNED: &[&str] = &[
     "transactional.id",
 ];
 
+/// Longest time between two polls of a member.
+const POLL_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// How often clients report positions: lag and "at the end" follow it.
 const STATISTICS_INTERVAL_MS: u64 = 1_000;
 
@@ -73,6 +75,11 @@ pub fn member(config: &KafkaConfig, role: &str, worker: &str) -> ClientConfig {
     client.set("statistics.interval.ms", STATISTICS_INTERVAL_MS.to_string());
     if config.mode == Mode::None {
         return client;
+    }
+    // A worker polls many times a second. One that does not is stuck, and others should have its partitions sooner than
+    // the default of 5 min.
+    if !config.client.contains_key("max.poll.interval.ms") {
+        client.set("max.poll.interval.ms", millis(POLL_INTERVAL_MAX.max(config.session_timeout)));
     }
     client.set("group.instance.id", format!("{}-{}-{worker}", config.id, config.instance));
     match config.group_protocol {
@@ -137,6 +144,9 @@ fn consumer(config: &KafkaConfig, role: &str, name: &str, fetch: &[(&str, &str)]
         // At the default of 1 s a full queue would stop the fetches of its partition for so long.
         ("fetch.queue.backoff.ms", "5"),
         ("check.crcs", "true"),
+        // What a batch can become: zstd is unpacked up to the second, the other codecs have no bound but the batch itself.
+        ("fetch.max.bytes", "16777216"),
+        ("receive.message.max.bytes", "33554432"),
     ];
     defaults.extend_from_slice(fetch);
     let isolation = match config.mode {

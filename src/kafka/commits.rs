@@ -38,7 +38,8 @@ impl<R: Role> Worker<R> {
         if self.flying || !due {
             return Ok(());
         }
-        self.next_commit = now + self.post.role.interval();
+        let lag = self.seats.iter().map(|seat| seat.lag).sum();
+        self.next_commit = now + self.post.role.interval(lag);
         let sealed = match self.again.is_empty() {
             true => self.seal(wall_now())?,
             false => std::mem::take(&mut self.again),
@@ -62,6 +63,7 @@ impl<R: Role> Worker<R> {
         let deadline = Instant::now() + patience;
         let mut sealed_last = false;
         loop {
+            self.turns.turn();
             let left = self.post.halt.cut(deadline, FINISH).saturating_duration_since(Instant::now());
             if left.is_zero() {
                 tracing::warn!(
@@ -137,6 +139,7 @@ impl<R: Role> Worker<R> {
         }
         let metadata = self.consumer.group_metadata();
         self.flying = true;
+        self.flown_since.get_or_insert_with(Instant::now);
         self.committer
             .handovers
             .send(Handover { sealed, metadata })
@@ -152,14 +155,15 @@ impl<R: Role> Worker<R> {
         fault::at(Point::Heard);
         self.flying = false;
         let Outcome { sealed, took, records, trouble } = outcome;
-        self.post.observer.commit(R::KIND, trouble.is_none(), took, records);
-        if let Some(trouble) = trouble {
-            tracing::warn!(worker = self.post.name, trouble, "a commit did not go through");
+        self.post.observer.commit(R::KIND, trouble.as_ref().map(|(kind, _)| *kind), took, records);
+        if let Some((kind, trouble)) = trouble {
+            tracing::warn!(worker = self.post.name, ?kind, trouble, "a commit did not go through");
             self.refusals += 1;
             let pause = Duration::from_millis(50 * u64::from(self.refusals)).min(AGAIN_PAUSE_MAX);
             self.next_commit = Instant::now() + pause;
         } else {
             self.refusals = 0;
+            self.flown_since = None;
         }
         let mut elsewhere = Vec::new();
         for (sealed, fate) in sealed {
@@ -211,13 +215,15 @@ impl<R: Role> Worker<R> {
     /// Commits do not keep up: nothing more is taken, but the group is still answered.
     fn hold(&mut self) -> Result<(), Stop> {
         self.held = true;
-        pause(&self.consumer, self.seats.iter().map(|seat| &seat.source))
+        pause(&self.consumer, self.seats.iter().filter(|seat| seat.placed).map(|seat| &seat.source))
     }
 
     fn release(&mut self) {
         if std::mem::take(&mut self.held) {
             let now = Instant::now();
-            for seat in self.seats.iter_mut().filter(|seat| seat.stage.is_some() && !seat.ahead) {
+            for seat in
+                self.seats.iter_mut().filter(|seat| seat.stage.is_some() && !seat.ahead && !seat.examined)
+            {
                 seat.seeking.get_or_insert(now);
             }
         }

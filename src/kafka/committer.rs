@@ -5,16 +5,17 @@
 use super::config::{KafkaConfig, Mode};
 use super::error::KafkaError;
 use super::halt::Halt;
-use super::handover::{Fate, Handover, Outcome, Reply, Sealed, fate};
+use super::handover::{Fate, Handover, Outcome, Reply, Sealed, Trouble, fate};
 use super::observer::Observer;
 use super::transaction::{Failure, Line, committed, offsets_client};
+use super::watchdog::Turns;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Producers opened in a row without a handover going through; then the worker stops.
-const REOPENS_MAX: u32 = 20;
+/// Producers displaced in a row without a handover going through; then the worker stops.
+const FENCED_MAX: u32 = 20;
 /// Pause before a producer is opened again.
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 /// How often an idle committer serves its producer's events.
@@ -43,6 +44,7 @@ impl Committer {
         worker: &str,
         observer: &Arc<dyn Observer>,
         halt: &Arc<Halt>,
+        turns: Turns,
     ) -> Result<Committer, KafkaError> {
         let (handovers, inbox) = mpsc::sync_channel(1);
         let (outbox, replies) = mpsc::channel();
@@ -52,8 +54,9 @@ impl Committer {
             worker: worker.to_owned(),
             observer: Arc::clone(observer),
             halt: Arc::clone(halt),
+            turns,
             line: None,
-            reopens: 0,
+            fenced: 0,
         };
         let thread = std::thread::Builder::new()
             .name(format!("commit-{worker}"))
@@ -77,8 +80,10 @@ struct Desk {
     worker: String,
     observer: Arc<dyn Observer>,
     halt: Arc<Halt>,
+    turns: Turns,
     line: Option<Line>,
-    reopens: u32,
+    /// Producers in a row that were displaced before a handover went through.
+    fenced: u32,
 }
 
 impl Desk {
@@ -90,6 +95,7 @@ impl Desk {
         };
         let _ = outbox.send(opening);
         loop {
+            self.turns.turn();
             match inbox.recv_timeout(SERVE_INTERVAL) {
                 Ok(handover) => {
                     let _ = outbox.send(self.perform(handover));
@@ -113,15 +119,24 @@ impl Desk {
         let sealed = handover.sealed;
         let (sealed, records, trouble) = match result {
             Ok(records) => {
-                self.reopens = 0;
+                self.fenced = 0;
                 (all(sealed, Fate::Done), records, None)
             }
-            Err(Failure::Aborted(cause)) => (all(sealed, Fate::Again), 0, Some(cause)),
+            Err(Failure::Aborted(cause)) => (all(sealed, Fate::Again), 0, Some((Trouble::Aborted, cause))),
             Err(Failure::Impossible(cause)) => return Reply::Failed(cause),
-            Err(Failure::Unknown(cause)) => match self.settle(sealed) {
-                Ok(judged) => (judged, 0, Some(cause)),
-                Err(reason) => return Reply::Failed(format!("{cause}; {reason}")),
-            },
+            Err(failure @ (Failure::Unknown(_) | Failure::Fenced(_))) => {
+                let (kind, cause) = match failure {
+                    Failure::Fenced(cause) => (Trouble::Fenced, cause),
+                    Failure::Unknown(cause) | Failure::Aborted(cause) | Failure::Impossible(cause) => {
+                        (Trouble::Unknown, cause)
+                    }
+                };
+                tracing::warn!(worker = self.worker, ?kind, cause, "the fate of a commit is asked for");
+                match self.count_fenced(kind).and_then(|()| self.settle(sealed)) {
+                    Ok(judged) => (judged, 0, Some((kind, cause))),
+                    Err(reason) => return Reply::Failed(format!("{cause}; {reason}")),
+                }
+            }
         };
         Reply::Ended(Outcome { sealed, took: begun.elapsed(), records, trouble })
     }
@@ -137,14 +152,7 @@ impl Desk {
         let stored = loop {
             match committed(&client, sealed.iter().map(|sealed| &sealed.source), OFFSETS_TIMEOUT) {
                 Ok(stored) => break stored,
-                Err(error) => {
-                    self.reopens += 1;
-                    if self.reopens > REOPENS_MAX || self.halt.is_asked() {
-                        return Err(format!("committed offsets cannot be read: {error}"));
-                    }
-                    self.observer.client_error(&format!("committed offsets: {error}"));
-                    self.halt.pause(REOPEN_PAUSE);
-                }
+                Err(error) => self.wait(format!("committed offsets cannot be read: {error}"))?,
             }
         };
         let judge = |one: Sealed| {
@@ -155,31 +163,51 @@ impl Desk {
         Ok(sealed.into_iter().map(judge).collect())
     }
 
+    /// Opens a producer, however long brokers are away: an outage is waited out.
     fn reopen(&mut self) -> Result<(), String> {
+        self.turns.turn();
         // The old producer goes first: two of one name would fence each other.
         self.line = None;
         loop {
-            self.reopens += 1;
-            let reason = match Line::open(&self.config, self.role, &self.worker, &self.observer) {
-                Ok(line) if self.reopens <= REOPENS_MAX => {
+            match Line::open(&self.config, self.role, &self.worker, &self.observer) {
+                Ok(line) => {
                     self.line = Some(line);
                     return Ok(());
                 }
-                Ok(_) => {
-                    let instance = &self.config.instance;
-                    return Err(format!(
-                        "{REOPENS_MAX} producers in a row lost their transaction; is service.instance \"{instance}\" used twice?"
-                    ));
-                }
                 Err(Failure::Impossible(reason)) => return Err(reason),
-                Err(Failure::Aborted(reason) | Failure::Unknown(reason)) => reason,
-            };
-            if self.reopens > REOPENS_MAX || self.halt.is_asked() {
-                return Err(reason);
+                Err(Failure::Fenced(reason)) => {
+                    self.count_fenced(Trouble::Fenced)?;
+                    self.wait(reason)?;
+                }
+                Err(Failure::Aborted(reason) | Failure::Unknown(reason)) => self.wait(reason)?,
             }
-            self.observer.client_error(&reason);
-            self.halt.pause(REOPEN_PAUSE);
         }
+    }
+
+    /// Two that displace each other in turn would do so for ever: that is no outage, and it is not waited out.
+    fn count_fenced(&mut self, kind: Trouble) -> Result<(), String> {
+        if kind != Trouble::Fenced {
+            return Ok(());
+        }
+        self.fenced += 1;
+        if self.fenced <= FENCED_MAX {
+            return Ok(());
+        }
+        let instance = &self.config.instance;
+        Err(format!(
+            "{FENCED_MAX} producers in a row were displaced by another of the same name; \
+             is service.instance \"{instance}\" used twice?"
+        ))
+    }
+
+    fn wait(&mut self, reason: String) -> Result<(), String> {
+        self.turns.turn();
+        if self.halt.is_asked() {
+            return Err(reason);
+        }
+        tracing::warn!(worker = self.worker, reason, "asking again");
+        self.halt.pause(REOPEN_PAUSE);
+        Ok(())
     }
 }
 

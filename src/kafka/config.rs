@@ -75,8 +75,14 @@ pub struct KafkaConfig {
     pub group_protocol: GroupProtocol,
     /// A copy that stops in good order leaves its groups: others take over at once instead of after the session timeout.
     pub leave_on_stop: bool,
+    /// A thread that makes no turn for this long ends the service; at least six times the transaction timeout.
+    pub stuck_after: Duration,
+    /// How often merge deletes partials that no restore needs.
+    pub prune_interval: Duration,
     /// How long a restore waits for state that the committed offset promises.
     pub restore_timeout: Duration,
+    /// An input topic may have grown to this many partitions.
+    pub accept_partitions: Option<u32>,
     /// Replicas of topics that are created; `None`: the broker's default.
     pub replication: Option<i32>,
     /// How long records of the kpis topic are kept, where it is created.
@@ -104,7 +110,10 @@ impl Default for KafkaConfig {
             max_ahead_ms: 5 * MINUTE_MS,
             group_protocol: GroupProtocol::Classic,
             leave_on_stop: true,
+            stuck_after: Duration::from_secs(90),
+            prune_interval: Duration::from_secs(60),
             restore_timeout: Duration::from_secs(30),
+            accept_partitions: None,
             replication: None,
             kpis_retention: Duration::from_secs(30 * 24 * 3_600),
         }

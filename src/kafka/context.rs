@@ -2,6 +2,7 @@
 //!
 //! Must never know: stages. Whoever polls a client takes the notes afterwards.
 
+use super::damper::{self, Damper};
 use super::observer::Observer;
 use super::source::Source;
 use rdkafka::TopicPartitionList;
@@ -15,6 +16,10 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What all clients of the process report together: a broker that is away is one event, not one for each client.
+static LINES: Damper = Damper::new();
 
 /// A change of a worker's partitions, to be answered after `poll` has returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +144,17 @@ pub fn answer<C: ConsumerContext>(
 ) -> Result<(), KafkaError> {
     match (consumer.rebalance_protocol(), assigned) {
         (RebalanceProtocol::Cooperative, true) => consumer.incremental_assign(list),
-        (RebalanceProtocol::Cooperative, false) => consumer.incremental_unassign(list),
+        (RebalanceProtocol::Cooperative, false) => {
+            // Those whose stages were not there yet were never added.
+            let added = consumer.assignment()?;
+            let mut ours = TopicPartitionList::new();
+            for element in list.elements() {
+                if added.find_partition(element.topic(), element.partition()).is_some() {
+                    ours.add_partition(element.topic(), element.partition());
+                }
+            }
+            consumer.incremental_unassign(&ours)
+        }
         (_, true) => consumer.assign(list),
         (_, false) => consumer.unassign(),
     }
@@ -148,12 +163,18 @@ pub fn answer<C: ConsumerContext>(
 /// Callbacks of a consumer that joins nothing, and of administration.
 pub struct PlainContext {
     observer: Option<Arc<dyn Observer>>,
+    reason: Mutex<Option<String>>,
 }
 
 impl PlainContext {
     /// Callbacks that report errors to `observer`, if there is one.
     pub fn new(observer: Option<Arc<dyn Observer>>) -> PlainContext {
-        PlainContext { observer }
+        PlainContext { observer, reason: Mutex::default() }
+    }
+
+    /// What the client said of the last error; names the batch, so that it is the same for all of its offsets.
+    pub fn last_reason(&self) -> Option<String> {
+        lock(&self.reason).clone()
     }
 }
 
@@ -163,6 +184,7 @@ impl ClientContext for PlainContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        *lock(&self.reason) = Some(reason.to_owned());
         report(self.observer.as_deref(), &error, reason);
     }
 }
@@ -252,13 +274,19 @@ fn report(observer: Option<&dyn Observer>, error: &KafkaError, reason: &str) {
     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
         return;
     }
-    match observer {
-        Some(observer) => observer.client_error(&format!("{error}: {reason}")),
-        None => tracing::warn!(%error, reason, "kafka client"),
+    let kind = damper::kind(error);
+    if let Some(observer) = observer {
+        observer.client_error(kind);
+    }
+    if let Some(held_back) = LINES.pass(kind, Instant::now()) {
+        tracing::warn!(kind, %error, reason, held_back, "the Kafka client reported an error");
     }
 }
 
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    if !matches!(level, RDKafkaLogLevel::Debug) && LINES.pass(facility, Instant::now()).is_none() {
+        return;
+    }
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert

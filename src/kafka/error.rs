@@ -47,6 +47,12 @@ pub enum KafkaError {
 }
 
 impl KafkaError {
+    /// Whether no broker answered: asking again later is all that can be done.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, KafkaError::Client { source, .. } if super::damper::is_away(source))
+    }
+
     /// A client error with what was being done.
     pub(super) fn client(purpose: impl Into<String>) -> impl FnOnce(ClientError) -> KafkaError {
         let purpose = purpose.into();

@@ -43,6 +43,17 @@ pub enum Fate {
     Elsewhere,
 }
 
+/// Why a handover was not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing of it is visible.
+    Aborted,
+    /// It was not known; the stored offsets have told.
+    Unknown,
+    /// Another producer of the same name has come, or the broker has given this one up.
+    Fenced,
+}
+
 /// The end of a handover.
 pub struct Outcome {
     /// Its commits, each with its fate.
@@ -52,7 +63,7 @@ pub struct Outcome {
     /// Records sent.
     pub records: usize,
     /// What went wrong, if anything did.
-    pub trouble: Option<String>,
+    pub trouble: Option<(Trouble, String)>,
 }
 
 /// What a committer tells its worker.

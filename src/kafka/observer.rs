@@ -2,6 +2,7 @@
 //!
 //! Must never know: how any of it is shown. Calls come from the workers' threads and must return at once.
 
+use super::handover::Trouble;
 use crate::kpi::exposed::Exposed;
 use crate::pipeline::{Commit, StageKind, StageReport};
 use std::time::Duration;
@@ -18,8 +19,8 @@ pub trait Observer: Send + Sync {
     fn withdraw_fold(&self, topic: &str, partition: u32);
     /// A shard, a partition of `topic`, is no longer ours: none of its series may be shown.
     fn withdraw_merge(&self, topic: &str, shard: u32);
-    /// A commit ended, acknowledged or not.
-    fn commit(&self, stage: StageKind, ok: bool, took: Duration, records: usize);
+    /// A commit ended: acknowledged where there was no trouble.
+    fn commit(&self, stage: StageKind, trouble: Option<Trouble>, took: Duration, records: usize);
     /// A stage was restored (or begun) and continues at `offset`.
     fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
         let _ = (stage, topic, partition, offset, took);
@@ -28,10 +29,14 @@ pub trait Observer: Send + Sync {
     fn acknowledged(&self, commit: &Commit) {
         let _ = commit;
     }
+    /// A batch that cannot be decoded was passed over, with this many offsets.
+    fn passed_over(&self, topic: &str, partition: u32, offsets: i64) {
+        let _ = (topic, partition, offsets);
+    }
     /// Records between a stage's position and the end of its partition.
     fn lag(&self, topic: &str, partition: u32, records: i64);
-    /// A client reported an error that it deals with itself.
-    fn client_error(&self, text: &str);
+    /// A client reported an error that it deals with itself, of a kind of a closed set.
+    fn client_error(&self, kind: &'static str);
     /// A worker is alive; `reason` says what it waits for while it is not ready.
     fn beat(&self, worker: &str, ready: bool, reason: &str);
 }

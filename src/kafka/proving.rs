@@ -4,6 +4,7 @@ use super::check::probe;
 use super::config::{KafkaConfig, Mode, StartFrom};
 use super::context::PlainContext;
 use super::halt::Halt;
+use super::handover::Trouble;
 use super::mock::DemoBroker;
 use super::names::TopicNames;
 use super::observer::Observer;
@@ -12,6 +13,7 @@ use super::role::{Role, StateRecords};
 use super::service::Service;
 use super::source::Source;
 use super::tail;
+use super::watchdog::Turns;
 use crate::kpi::exposed::Exposed;
 use crate::pipeline::stage::Stop;
 use crate::pipeline::{Commit, DeadLetter, Effect, Record, StageKind, StageReport};
@@ -55,7 +57,7 @@ impl Role for CountRole {
     fn start_from(&self) -> StartFrom {
         self.kafka.start_from
     }
-    fn interval(&self) -> Duration {
+    fn interval(&self, _lag: i64) -> Duration {
         self.kafka.commit_interval
     }
     fn idle_after(&self) -> Option<Duration> {
@@ -89,6 +91,7 @@ impl Role for CountRole {
         if record.value == Some(b"bad".as_slice()) {
             stage.letters.push(Effect::DeadLetter(DeadLetter {
                 offset: record.offset,
+                last_offset: None,
                 reason: "rejected",
                 detail: "bad".to_owned(),
                 key: None,
@@ -148,15 +151,15 @@ impl Observer for Heard {
         self.totals.lock().unwrap().remove(&partition);
     }
     fn withdraw_merge(&self, _: &str, _: u32) {}
-    fn commit(&self, _: StageKind, ok: bool, _: Duration, _: usize) {
-        *self.refused.lock().unwrap() += u32::from(!ok);
+    fn commit(&self, _: StageKind, trouble: Option<Trouble>, _: Duration, _: usize) {
+        *self.refused.lock().unwrap() += u32::from(trouble.is_some());
     }
     fn restored(&self, _: StageKind, _: &str, partition: u32, offset: i64, _: Duration) {
         self.restored.lock().unwrap().push((partition, offset));
     }
     fn lag(&self, _: &str, _: u32, _: i64) {}
-    fn client_error(&self, text: &str) {
-        eprintln!("client error: {text}");
+    fn client_error(&self, kind: &'static str) {
+        eprintln!("client error: {kind}");
     }
     fn beat(&self, worker: &str, ready: bool, reason: &str) {
         self.ready.lock().unwrap().insert(worker.to_owned(), (ready, reason.to_owned()));
@@ -319,7 +322,7 @@ fn the_tail_hands_over_results_and_ends_when_told() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&seen);
     let on_kpi = move |key: &[u8], value: &[u8]| sink.lock().unwrap().push((key.to_vec(), value.to_vec()));
-    let thread = tail::start(&config, &heard, &halt, on_kpi).unwrap();
+    let thread = tail::start(&config, &heard, &halt, Turns::default(), on_kpi).unwrap();
     let mut producer = EventProducer::new(&config, &TopicNames::new(&config.id).kpis).unwrap();
     // The mock knows no offsets by time, so the tail begins at the end: it is sent to until it hears.
     until("a result", Duration::from_secs(20), || {

@@ -18,8 +18,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// How often records are deleted.
-const INTERVAL: Duration = Duration::from_secs(60);
 /// How long the broker may take for it.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -29,6 +27,7 @@ type Answer = Pin<Box<dyn Future<Output = KafkaResult<TopicPartitionList>> + Sen
 pub struct Pruner {
     admin: AdminClient<PlainContext>,
     next: Instant,
+    interval: Duration,
     asked: Option<Answer>,
     deleted: BTreeMap<Source, i64>,
 }
@@ -45,8 +44,14 @@ impl Pruner {
         let admin = client::admin(config)
             .create_with_context(PlainContext::new(None))
             .map_err(KafkaError::client("the administration client"))?;
-        let next = Instant::now() + INTERVAL;
-        Ok(Some(Pruner { admin, next, asked: None, deleted: BTreeMap::new() }))
+        let next = Instant::now() + config.prune_interval;
+        Ok(Some(Pruner {
+            admin,
+            next,
+            interval: config.prune_interval,
+            asked: None,
+            deleted: BTreeMap::new(),
+        }))
     }
 
     /// Looks at the last answer, and asks again when it is time. `needed` names the least offset still needed.
@@ -66,7 +71,7 @@ impl Pruner {
         if now < self.next {
             return;
         }
-        self.next = now + INTERVAL;
+        self.next = now + self.interval;
         let mut list = TopicPartitionList::new();
         for (source, offset) in needed {
             let deleted = self.deleted.entry(source.clone()).or_default();

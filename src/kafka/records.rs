@@ -102,9 +102,12 @@ fn kpi_headers(kpi: &KpiRecord) -> OwnedHeaders {
 }
 
 fn dead_letter_headers(source: &Source, letter: &DeadLetter) -> OwnedHeaders {
-    let mut headers = with(OwnedHeaders::new_with_capacity(8), "topic", &source.topic);
+    let mut headers = with(OwnedHeaders::new_with_capacity(9), "topic", &source.topic);
     headers = with(headers, "partition", &source.partition.to_string());
     headers = with(headers, "offset", &letter.offset.to_string());
+    if let Some(last) = letter.last_offset {
+        headers = with(headers, "last_offset", &last.to_string());
+    }
     headers = with(headers, "reason", letter.reason);
     headers = with(headers, "detail", &letter.detail);
     if let Some(key) = &letter.key {
@@ -168,6 +171,7 @@ mod tests {
     fn a_dead_letter_names_its_origin_and_its_cut() {
         let letter = DeadLetter {
             offset: 42,
+            last_offset: None,
             reason: "late",
             detail: "by 2 h".to_owned(),
             key: Some(b"c1".to_vec()),

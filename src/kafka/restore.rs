@@ -7,11 +7,13 @@ use super::client;
 use super::clock::wall_now;
 use super::config::{KafkaConfig, StartFrom};
 use super::context::PlainContext;
+use super::damper::{is_away, is_undecodable};
 use super::error::KafkaError;
 use super::handover::Committed;
 use super::observer::Observer;
 use super::role::{Role, StateRecords};
 use super::source::{Source, list_at};
+use super::state_reader::StateReader;
 use super::transaction::{committed, offsets_client};
 use crate::fault::{self, Point};
 use crate::pipeline::Record;
@@ -24,10 +26,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
+/// Pause before a restore begins again that brokers did not answer.
+const AGAIN_PAUSE: Duration = Duration::from_secs(1);
 /// How long one question to the broker may take.
-const ASK_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a restore waits for more state before it looks at the offset again.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Threads of one assignment: a restore mostly waits for the broker.
 const THREADS: usize = 4;
@@ -50,6 +52,26 @@ pub struct Begun<S> {
     pub next: i64,
     /// Nothing of the partition was committed before.
     pub first: bool,
+}
+
+/// Why a restore did not come to its end.
+#[derive(Debug)]
+pub(super) enum Hitch {
+    /// Brokers do not answer: it begins again.
+    Away(String),
+    /// It never will.
+    Final(Stop),
+}
+
+impl From<Stop> for Hitch {
+    fn from(stop: Stop) -> Hitch {
+        Hitch::Final(stop)
+    }
+}
+
+pub(super) fn hitch(what: &str, error: &ClientError) -> Hitch {
+    let text = format!("{what}: {error}");
+    if is_away(error) { Hitch::Away(text) } else { Hitch::Final(Stop(text)) }
 }
 
 /// What a restore came to.
@@ -105,7 +127,7 @@ impl<R: Role> Restorer<R> {
         for order in orders {
             let begun_at = Instant::now();
             let result = match &asker {
-                Ok(asker) => self.restore(asker, &order),
+                Ok(asker) => self.restore_at_last(asker, &order),
                 Err(stop) => Err(stop.clone()),
             };
             if order.cancelled.load(Ordering::Relaxed) {
@@ -117,7 +139,28 @@ impl<R: Role> Restorer<R> {
         }
     }
 
-    fn restore(&self, asker: &BaseConsumer<PlainContext>, order: &Order) -> Result<Begun<R::Stage>, Stop> {
+    /// Restores, however long brokers are away.
+    fn restore_at_last(
+        &self,
+        asker: &BaseConsumer<PlainContext>,
+        order: &Order,
+    ) -> Result<Begun<R::Stage>, Stop> {
+        loop {
+            match self.restore(asker, order) {
+                Ok(begun) => return Ok(begun),
+                Err(Hitch::Final(stop)) => return Err(stop),
+                Err(Hitch::Away(reason)) if order.cancelled.load(Ordering::Relaxed) => {
+                    return Err(Stop(reason));
+                }
+                Err(Hitch::Away(reason)) => {
+                    tracing::warn!(source = %order.source, reason, "a restore begins again");
+                    std::thread::sleep(AGAIN_PAUSE);
+                }
+            }
+        }
+    }
+
+    fn restore(&self, asker: &BaseConsumer<PlainContext>, order: &Order) -> Result<Begun<R::Stage>, Hitch> {
         let source = &order.source;
         let state_source = Source::new(&self.role.state_topic(source), source.partition);
         let mut state = StateReader::open(self, &state_source)?;
@@ -127,6 +170,7 @@ impl<R: Role> Restorer<R> {
         loop {
             // The offset first: state is written with it, so what is read later is at least as new.
             let offset = committed_offset(asker, source)?;
+            state.settle(self, order, deadline)?;
             state.read(order, deadline)?;
             match offset {
                 None if state.records.is_empty() => return self.begin(asker, source),
@@ -138,7 +182,8 @@ impl<R: Role> Restorer<R> {
                                 fault::at(Point::Restored);
                                 return Ok(begun);
                             }
-                            Err(stop) => last = stop,
+                            Err(Hitch::Final(stop)) => last = stop,
+                            Err(away) => return Err(away),
                         }
                     }
                 }
@@ -146,7 +191,7 @@ impl<R: Role> Restorer<R> {
             }
             // The marker of the last transaction may reach the offsets before it reaches the state.
             if Instant::now() >= deadline || order.cancelled.load(Ordering::Relaxed) {
-                return Err(last);
+                return Err(last.into());
             }
         }
     }
@@ -166,10 +211,10 @@ impl<R: Role> Restorer<R> {
     }
 
     /// A partition that nobody has worked on before.
-    fn begin(&self, client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Begun<R::Stage>, Stop> {
+    fn begin(&self, client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Begun<R::Stage>, Hitch> {
         let (low, high) = client
             .fetch_watermarks(&source.topic, source.partition, ASK_TIMEOUT)
-            .map_err(|error| Stop(format!("its first and last offset cannot be read: {error}")))?;
+            .map_err(|error| hitch("its first and last offset cannot be read", &error))?;
         let next = match self.role.start_from() {
             StartFrom::Earliest => low,
             StartFrom::Latest => high,
@@ -181,7 +226,7 @@ impl<R: Role> Restorer<R> {
         Ok(Begun { stage: self.role.fresh(source, next), next, first: true })
     }
 
-    fn rebuild(&self, order: &Order, offset: i64, records: &StateRecords) -> Result<Begun<R::Stage>, Stop> {
+    fn rebuild(&self, order: &Order, offset: i64, records: &StateRecords) -> Result<Begun<R::Stage>, Hitch> {
         let mut stage = self.role.restore(&order.source, offset, records)?;
         if let Some(from) = self.role.replay_from(&stage).filter(|from| *from < offset) {
             self.replay(order, &mut stage, from, offset)?;
@@ -190,42 +235,56 @@ impl<R: Role> Restorer<R> {
     }
 
     /// Feeds the stage what it had read after its state was written, up to `until`; nothing is put out.
-    fn replay(&self, order: &Order, stage: &mut R::Stage, from: i64, until: i64) -> Result<(), Stop> {
+    fn replay(&self, order: &Order, stage: &mut R::Stage, from: i64, until: i64) -> Result<(), Hitch> {
+        let mut next = from;
         let reader = self.reader(&order.source, Offset::Offset(from), "replay")?;
         let deadline = Instant::now() + self.config.restore_timeout;
         while !order.cancelled.load(Ordering::Relaxed) {
+            // The record before the committed offset was read, so it is there. The end that readers are told says
+            // nothing: after a broker's crash it is for a moment behind what was committed.
+            if self.role.replay_from(stage).is_none_or(|next| next >= until) {
+                return Ok(());
+            }
             match reader.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) if message.offset() >= until => return Ok(()),
-                Some(Ok(message)) => self.role.take(
-                    stage,
-                    Record {
-                        offset: message.offset(),
-                        appended: None,
-                        wall: wall_now(),
-                        key: message.key(),
-                        value: message.payload(),
-                    },
-                )?,
-                Some(Err(ClientError::PartitionEOF(_))) => return Ok(()),
+                Some(Ok(message)) => {
+                    next = message.offset() + 1;
+                    self.role.take(
+                        stage,
+                        Record {
+                            offset: message.offset(),
+                            appended: None,
+                            wall: wall_now(),
+                            key: message.key(),
+                            value: message.payload(),
+                        },
+                    )?;
+                }
+                Some(Err(ClientError::PartitionEOF(_))) => {}
                 Some(Err(error)) if is_gone(&error) => {
-                    return Err(Stop(format!("its records from offset {from} are gone: {error}")));
+                    return Err(Stop(format!("its records from offset {from} are gone: {error}")).into());
+                }
+                Some(Err(error)) if is_undecodable(&error) => {
+                    return Err(undecodable(&order.source, next, &error).into());
                 }
                 Some(Err(error)) => tracing::warn!(%error, source = %order.source, "replaying"),
                 None if Instant::now() >= deadline => {
-                    return Err(Stop(format!("its records from {from} to {until} cannot be read in time")));
+                    return Err(Hitch::Away(format!(
+                        "its records from {from} to {until} cannot be read in time"
+                    )));
                 }
                 None => {}
             }
         }
-        Err(Stop("no longer ours".to_owned()))
+        Err(Hitch::Final(Stop("no longer ours".to_owned())))
     }
 
-    fn reader(
+    pub(super) fn reader(
         &self,
         source: &Source,
         offset: Offset,
         purpose: &str,
-    ) -> Result<BaseConsumer<PlainContext>, Stop> {
+    ) -> Result<BaseConsumer<PlainContext>, Hitch> {
         let open = || -> Result<BaseConsumer<PlainContext>, ClientError> {
             let mut properties = client::reader(&self.config, R::NAME, &format!("{}-{purpose}", self.worker));
             // The notice of the end waits as long as an empty fetch does.
@@ -237,55 +296,13 @@ impl<R: Role> Restorer<R> {
             reader.assign(&list_at([source], offset)?)?;
             Ok(reader)
         };
-        open().map_err(|error| Stop(format!("{source} cannot be read: {error}")))
+        open().map_err(|error| hitch(&format!("{source} cannot be read"), &error))
     }
 }
 
-/// Reads a state partition and keeps the last value per key.
-struct StateReader {
-    reader: BaseConsumer<PlainContext>,
-    records: StateRecords,
-    taken: u64,
-    ended: bool,
-}
-
-impl StateReader {
-    fn open<R: Role>(restorer: &Restorer<R>, source: &Source) -> Result<StateReader, Stop> {
-        let reader = restorer.reader(source, Offset::Beginning, "state")?;
-        Ok(StateReader { reader, records: StateRecords::new(), taken: 0, ended: false })
-    }
-
-    /// Reads to the end at first; then what comes within a moment.
-    fn read(&mut self, order: &Order, deadline: Instant) -> Result<(), Stop> {
-        let until = if self.ended { Instant::now() + LOOK_AGAIN } else { deadline };
-        // The deadline is for silence: a large state that keeps coming may take longer.
-        while !order.cancelled.load(Ordering::Relaxed) {
-            match self.reader.poll(Duration::from_millis(50)) {
-                Some(Ok(message)) => {
-                    let key = message.key().unwrap_or_default().to_vec();
-                    self.taken += 1;
-                    match message.payload() {
-                        Some(value) => self.records.insert(key, value.to_vec()),
-                        None => self.records.remove(&key),
-                    };
-                }
-                Some(Err(ClientError::PartitionEOF(_))) => {
-                    self.ended = true;
-                    return Ok(());
-                }
-                Some(Err(error)) => tracing::warn!(%error, source = %order.source, "reading state"),
-                None if Instant::now() < until => {}
-                None if self.ended => return Ok(()),
-                None => return Err(Stop("its state cannot be read to the end in time".to_owned())),
-            }
-        }
-        Err(Stop("no longer ours".to_owned()))
-    }
-}
-
-fn committed_offset(client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Option<i64>, Stop> {
+fn committed_offset(client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Option<i64>, Hitch> {
     let found = committed(client, [source], ASK_TIMEOUT)
-        .map_err(|error| Stop(format!("the committed offset cannot be read: {error}")))?;
+        .map_err(|error| hitch("the committed offset cannot be read", &error))?;
     Ok(found.into_iter().next().and_then(|(_, stored)| stored).map(|Committed { offset, .. }| offset))
 }
 
@@ -293,14 +310,22 @@ fn offset_at(
     client: &BaseConsumer<PlainContext>,
     source: &Source,
     since_ms: i64,
-) -> Result<Option<i64>, Stop> {
+) -> Result<Option<i64>, Hitch> {
     let asked = list_at([source], Offset::Offset(since_ms))
         .and_then(|list| client.offsets_for_times(list, ASK_TIMEOUT))
-        .map_err(|error| Stop(format!("its offset at a time cannot be read: {error}")))?;
+        .map_err(|error| hitch("its offset at a time cannot be read", &error))?;
     Ok(asked.elements().first().and_then(|element| match element.offset() {
         Offset::Offset(offset) => Some(offset),
         _ => None,
     }))
+}
+
+/// Records of our own that cannot be decoded are lost: nothing may be passed over.
+pub fn undecodable(source: &Source, next: i64, error: &ClientError) -> Stop {
+    Stop(format!(
+        "{source} holds a batch at or after offset {next} that cannot be decoded ({error}); \
+         restore the topic, or reset the service's state"
+    ))
 }
 
 /// Whether the records asked for no longer exist.
@@ -308,3 +333,7 @@ pub fn is_gone(error: &ClientError) -> bool {
     use rdkafka::error::RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
     matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | OffsetOutOfRange))
 }
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

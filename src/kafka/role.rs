@@ -29,8 +29,8 @@ pub trait Role: Send + Sync + 'static {
     fn state_topic(&self, source: &Source) -> String;
     /// Where a partition begins that has neither state nor offset.
     fn start_from(&self) -> StartFrom;
-    /// How often commits are taken.
-    fn interval(&self) -> Duration;
+    /// How often commits are taken while `lag` records are still to be read, as last told.
+    fn interval(&self, lag: i64) -> Duration;
     /// How long a partition must be at its end and silent to be marked idle; `None`: never.
     fn idle_after(&self) -> Option<Duration>;
     /// A stage without state.
@@ -47,6 +47,16 @@ pub trait Role: Send + Sync + 'static {
     /// # Errors
     /// A broken guarantee.
     fn take(&self, stage: &mut Self::Stage, record: Record<'_>) -> Result<(), Stop>;
+    /// Goes on behind offsets `first` to `last`, which cannot be decoded.
+    ///
+    /// # Errors
+    /// They must not be passed over.
+    fn pass_over(&self, stage: &mut Self::Stage, first: i64, last: i64, why: &str) -> Result<(), Stop> {
+        let _ = stage;
+        Err(Stop(format!(
+            "offsets {first} to {last} cannot be decoded ({why}); restore the topic, or reset the service's state"
+        )))
+    }
     /// Takes the mark that its partition is idle.
     fn idle(&self, stage: &mut Self::Stage, wall: WallMs);
     /// Whether a commit is due whatever the interval.

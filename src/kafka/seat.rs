@@ -22,10 +22,20 @@ pub struct Seat<S> {
     pub first: bool,
     /// The consumer is to be set to `next` and resumed; since when.
     pub seeking: Option<Instant>,
+    /// The consumer reads it, or has been told to.
+    pub placed: bool,
     /// Waits for slower partitions.
     pub ahead: bool,
+    /// Its position is looked at, because a batch could not be decoded; nothing is taken.
+    pub examined: bool,
+    /// When that was last asked for.
+    pub asked_at: Option<Instant>,
+    /// It has records from this offset on and has given none since.
+    pub stalled: Option<(i64, Instant)>,
     /// Where the end was when it was first told after the restore.
     pub target: Option<i64>,
+    /// Records up to the end, as the client last told.
+    pub lag: i64,
     /// It has been at its end, or at what was the end, since it was restored.
     pub caught_up: bool,
     /// The end was seen and nothing came since.
@@ -52,8 +62,13 @@ impl<S> Seat<S> {
             next: 0,
             first: false,
             seeking: None,
+            placed: false,
             ahead: false,
+            examined: false,
+            asked_at: None,
+            stalled: None,
             target: None,
+            lag: 0,
             caught_up: false,
             at_end: false,
             quiet_since: now,
@@ -73,13 +88,15 @@ impl<S> Seat<S> {
     /// Whether records are taken.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.stage.is_some() && self.seeking.is_none()
+        self.stage.is_some() && self.seeking.is_none() && !self.examined
     }
 
     /// Drops the stage: the seat is to be restored as assignment `era`.
     pub fn reset(&mut self, era: u64, now: Instant) {
         self.cancelled.store(true, Ordering::Relaxed);
+        let placed = self.placed;
         *self = Seat::new(self.source.clone(), era, now);
+        self.placed = placed;
     }
 
     /// Notes that a record came.
@@ -92,6 +109,7 @@ impl<S> Seat<S> {
     /// Notes that the end was seen.
     pub const fn settle(&mut self, now: Instant) {
         self.caught_up = true;
+        self.lag = 0;
         if !self.at_end {
             self.at_end = true;
             self.quiet_since = now;

@@ -12,6 +12,7 @@ use super::names::TopicNames;
 use super::observer::Observer;
 use super::role::Role;
 use super::tail;
+use super::watchdog::Watchdog;
 use super::worker::{Post, Worker};
 use crate::fold::FoldConfig;
 use crate::merge::MergeConfig;
@@ -26,6 +27,7 @@ const JOIN_STEP: Duration = Duration::from_millis(10);
 pub struct Service {
     halt: Arc<Halt>,
     ending: Arc<Ending>,
+    watchdog: Arc<Watchdog>,
     threads: Mutex<Vec<(String, JoinHandle<()>)>>,
 }
 
@@ -75,7 +77,7 @@ impl Service {
         on_kpi: impl FnMut(&[u8], &[u8]) + Send + 'static,
     ) -> Result<Service, KafkaError> {
         client::validate(&config)?;
-        let service = Service { halt: Arc::default(), ending: Arc::default(), threads: Mutex::default() };
+        let service = Service::new();
         let names = TopicNames::new(&config.id);
         let fold = FoldRole {
             kafka: Arc::clone(&config),
@@ -86,8 +88,10 @@ impl Service {
         let merge = MergeRole { kafka: Arc::clone(&config), merge: stages.merge, names };
         service.staff(fold, config.fold_workers, &config, &observer)?;
         service.staff(merge, config.merge_workers, &config, &observer)?;
-        let tail = tail::start(&config, &observer, &service.halt, on_kpi)?;
+        let turns = service.watchdog.watch("the tail of the kpis topic");
+        let tail = tail::start(&config, &observer, &service.halt, turns, on_kpi)?;
         service.threads().push(("tail".to_owned(), tail));
+        service.guard(&config)?;
         Ok(service)
     }
 
@@ -129,9 +133,31 @@ impl Service {
         config: &Arc<KafkaConfig>,
         observer: &Arc<dyn Observer>,
     ) -> Result<Service, KafkaError> {
-        let service = Service { halt: Arc::default(), ending: Arc::default(), threads: Mutex::default() };
+        let service = Service::new();
         service.staff(role, workers, config, observer)?;
         Ok(service)
+    }
+
+    fn new() -> Service {
+        Service {
+            halt: Arc::default(),
+            ending: Arc::default(),
+            watchdog: Arc::default(),
+            threads: Mutex::default(),
+        }
+    }
+
+    /// A thread that stands still for longer than anything may take ends the service.
+    fn guard(&self, config: &KafkaConfig) -> Result<(), KafkaError> {
+        // A commit that fails takes its own deadline, that of its abort and that of a new producer.
+        let limit = config.stuck_after.max(config.transaction_timeout * 6);
+        let ending = Arc::clone(&self.ending);
+        let bite = move |name: &str| {
+            let reason = format!("it made no turn for {} s; a defect, please report it", limit.as_secs());
+            ending.end(Some(KafkaError::Stopped { worker: name.to_owned(), reason }));
+        };
+        let started = Arc::clone(&self.watchdog).start(limit, Arc::clone(&self.halt), bite);
+        started.map(drop).map_err(|source| KafkaError::Thread { worker: "the watchdog".to_owned(), source })
     }
 
     fn staff<R: Role>(
@@ -151,6 +177,7 @@ impl Service {
                 config: Arc::clone(config),
                 observer: Arc::clone(observer),
                 halt: Arc::clone(&self.halt),
+                watchdog: Arc::clone(&self.watchdog),
             };
             let name = post.name.clone();
             let worker = Worker::new(post)?;

@@ -11,6 +11,7 @@ use super::halt::Halt;
 use super::names::TopicNames;
 use super::observer::Observer;
 use super::source::{Source, list_at};
+use super::watchdog::Turns;
 use crate::time::{MINUTE_MS, Millis};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
@@ -36,6 +37,7 @@ pub fn start(
     config: &Arc<KafkaConfig>,
     observer: &Arc<dyn Observer>,
     halt: &Arc<Halt>,
+    turns: Turns,
     mut on_kpi: impl FnMut(&[u8], &[u8]) + Send + 'static,
 ) -> Result<JoinHandle<()>, KafkaError> {
     // It joins nothing; the group's name is only asked for because committed offsets could be.
@@ -47,10 +49,11 @@ pub fn start(
     std::thread::Builder::new()
         .name("tail-kpis".to_owned())
         .spawn(move || {
-            if !begin(&consumer, &config, &*observer, &halt) {
+            if !begin(&consumer, &config, &*observer, &halt, &turns) {
                 return;
             }
             while !halt.is_asked() {
+                turns.turn();
                 match consumer.poll(WAIT) {
                     Some(Ok(message)) => {
                         if let (Some(key), Some(value)) = (message.key(), message.payload()) {
@@ -72,16 +75,19 @@ fn begin(
     config: &KafkaConfig,
     observer: &dyn Observer,
     halt: &Halt,
+    turns: &Turns,
 ) -> bool {
     let topic = TopicNames::new(&config.id).kpis;
     let shards: Vec<Source> = (0..config.shards)
         .map(|shard| Source::new(&topic, i32::try_from(shard).unwrap_or(i32::MAX)))
         .collect();
     while !halt.is_asked() {
+        turns.turn();
         match positions(consumer, &shards).and_then(|list| consumer.assign(&list)) {
             Ok(()) => return true,
             Err(error) => {
-                observer.client_error(&format!("tail of {topic}: {error}"));
+                observer.client_error(super::damper::kind(&error));
+                tracing::warn!(topic, %error, "the tail waits");
                 halt.pause(AGAIN_PAUSE);
             }
         }

@@ -8,7 +8,9 @@ use super::context::PlainContext;
 use super::error::KafkaError;
 use super::names::TopicNames;
 use super::wait::wait_for;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use std::collections::BTreeSet;
@@ -26,6 +28,8 @@ pub struct TopicPlan {
     pub name: String,
     /// Its partitions.
     pub partitions: u32,
+    /// It has as many partitions as an input topic, whatever those are.
+    pub follows_input: bool,
     /// Its settings.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -37,6 +41,8 @@ pub enum Created {
     New,
     /// It was there and is as it must be.
     Existed,
+    /// It was there and was given more partitions, as its input has.
+    Grown,
 }
 
 /// The service's own topics for these inputs (topic, partitions).
@@ -46,7 +52,7 @@ pub fn plan(config: &KafkaConfig, inputs: &[(String, u32)]) -> Vec<TopicPlan> {
     let topic = |name: &str, partitions: u32, settings: &[(&'static str, &str)]| {
         let size = [("max.message.bytes", MAX_MESSAGE_BYTES)];
         let settings = settings.iter().chain(&size).map(|(key, value)| (*key, (*value).to_owned())).collect();
-        TopicPlan { name: name.to_owned(), partitions, settings }
+        TopicPlan { name: name.to_owned(), partitions, follows_input: false, settings }
     };
     // Small segments, cleaned early: a restore reads the whole partition. Only closed segments are cleaned.
     let state = [
@@ -77,7 +83,8 @@ pub fn plan(config: &KafkaConfig, inputs: &[(String, u32)]) -> Vec<TopicPlan> {
         topic(&names.dead_letters, 1, &dead_letters),
     ];
     for (input, partitions) in inputs {
-        plan.push(topic(&names.fold_state(input), *partitions, &state));
+        let state = topic(&names.fold_state(input), *partitions, &state);
+        plan.push(TopicPlan { follows_input: true, ..state });
     }
     plan
 }
@@ -105,6 +112,12 @@ pub fn check(config: &KafkaConfig) -> Result<Vec<(String, u32)>, KafkaError> {
                     topic.name
                 )));
             }
+            Some(found) if is_accepted(config, &topic, found) => {
+                return Err(KafkaError::Topic(format!(
+                    "topic {} has {found} partitions and its input {}; run `intraday topics create` with the same configuration",
+                    topic.name, topic.partitions
+                )));
+            }
             Some(found) => refuse_other_count(&topic, found)?,
         }
     }
@@ -124,6 +137,10 @@ pub fn create(config: &KafkaConfig) -> Result<Vec<(TopicPlan, Created)>, KafkaEr
     let mut done = Vec::new();
     for topic in plan(config, &inputs) {
         let state = match partitions(&asker, config, &topic.name)? {
+            Some(found) if is_accepted(config, &topic, found) => {
+                grow(&admin, &topic)?;
+                Created::Grown
+            }
             Some(found) => {
                 refuse_other_count(&topic, found)?;
                 refuse_other_policy(&admin, &topic)?;
@@ -163,9 +180,36 @@ fn create_one(
     }
 }
 
+/// Whether the state of an input that has grown may grow with it: the count is named in the configuration.
+fn is_accepted(config: &KafkaConfig, topic: &TopicPlan, found: u32) -> bool {
+    topic.follows_input && found < topic.partitions && config.accept_partitions == Some(topic.partitions)
+}
+
+fn grow(admin: &AdminClient<PlainContext>, topic: &TopicPlan) -> Result<(), KafkaError> {
+    let refused = |why: String| KafkaError::Topic(format!("topic {} was not grown: {why}", topic.name));
+    let (count, options) = (usize::try_from(topic.partitions).unwrap_or(usize::MAX), options());
+    let more = NewPartitions::new(&topic.name, count);
+    let answer = wait_for(admin.create_partitions([&more], &options), ASK_TIMEOUT)
+        .ok_or_else(|| refused("the broker did not answer in time".to_owned()))?
+        .map_err(|error| refused(error.to_string()))?;
+    match answer.into_iter().next() {
+        Some(Err((_, code))) => Err(refused(code.to_string())),
+        _ => Ok(()),
+    }
+}
+
 fn refuse_other_count(topic: &TopicPlan, found: u32) -> Result<(), KafkaError> {
     if found == topic.partitions {
         return Ok(());
+    }
+    if topic.follows_input && found < topic.partitions {
+        return Err(KafkaError::Topic(format!(
+            "topic {} has {found} partitions, because its input had so many; now that has {count}. Contacts and agents whose \
+             keys moved count as unknown: to go on all the same set kafka.accept_partitions = {count}, run `intraday topics \
+             create` and start again",
+            topic.name,
+            count = topic.partitions
+        )));
     }
     Err(KafkaError::Topic(format!(
         "topic {} has {found} partitions and must have {}; they are fixed at creation: use another service.id, \
@@ -292,9 +336,20 @@ mod tests {
 
     #[test]
     fn another_count_of_partitions_names_the_remedy() {
-        let topic = TopicPlan { name: "cc.kpis".to_owned(), partitions: 8, settings: Vec::new() };
+        let topic = TopicPlan {
+            name: "cc.kpis".to_owned(),
+            partitions: 8,
+            follows_input: false,
+            settings: Vec::new(),
+        };
         assert!(refuse_other_count(&topic, 8).is_ok());
         let text = refuse_other_count(&topic, 6).unwrap_err().to_string();
         assert!(text.contains("cc.kpis has 6 partitions and must have 8"), "{text}");
+        let state = TopicPlan { follows_input: true, ..topic };
+        let text = refuse_other_count(&state, 6).unwrap_err().to_string();
+        assert!(text.contains("kafka.accept_partitions = 8"), "{text}");
+        let accepts = |count| KafkaConfig { accept_partitions: Some(count), ..KafkaConfig::default() };
+        assert!(is_accepted(&accepts(8), &state, 6) && !is_accepted(&accepts(9), &state, 6));
+        assert!(!is_accepted(&accepts(8), &state, 9), "an input never shrinks");
     }
 }

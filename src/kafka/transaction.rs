@@ -25,11 +25,13 @@ pub enum Failure {
     Aborted(String),
     /// It may or may not become visible; the producer must be replaced before anyone can tell.
     Unknown(String),
+    /// As unknown, because another producer of the same name has come or the broker has given this one up.
+    Fenced(String),
     /// It can never succeed as it is.
     Impossible(String),
 }
 
-/// How long one wait for delivery reports lasts; the whole wait has its own deadline.
+/// How long one pause for delivery reports lasts; the whole wait has its own deadline.
 const DRAIN_STEP: Duration = Duration::from_millis(1);
 
 /// A producer with what it needs to commit offsets.
@@ -92,7 +94,7 @@ impl Line {
 
     fn transact(&self, handover: &Handover) -> Result<usize, Failure> {
         let deadline = Instant::now() + self.patience;
-        self.producer.begin_transaction().map_err(|error| Failure::Unknown(format!("begin: {error}")))?;
+        self.producer.begin_transaction().map_err(|error| lost(&error, "begin"))?;
         fault::at(Point::Begun);
         let outcome = self.fill(handover, deadline).and_then(|records| {
             fault::at(Point::Offsets);
@@ -134,13 +136,14 @@ impl Line {
     fn abort(&self, cause: String) -> Result<usize, Failure> {
         let deadline = Instant::now() + self.patience;
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(DRAIN_STEP);
+            self.wait_a_little();
         }
         if self.producer.in_flight_count() > 0 {
             return Err(Failure::Unknown(format!("{cause}; records still in flight")));
         }
         match retried(deadline, "abort", || self.producer.abort_transaction(remaining(deadline))) {
             Ok(()) => Err(Failure::Aborted(cause)),
+            Err(Failure::Fenced(text)) => Err(Failure::Fenced(format!("{cause}; {text}"))),
             Err(failure) => Err(Failure::Unknown(format!("{cause}; {failure:?}"))),
         }
     }
@@ -174,7 +177,7 @@ impl Line {
                         return Err(sending(&error, &back));
                     }
                     record = back;
-                    self.producer.poll(DRAIN_STEP);
+                    self.wait_a_little();
                 }
                 records += 1;
             }
@@ -183,12 +186,21 @@ impl Line {
         Ok(records)
     }
 
+    /// Serves what has come, or pauses. A poll that waits would spin: of less than a millisecond the client waits nothing.
+    fn wait_a_little(&self) {
+        let before = self.producer.in_flight_count();
+        self.producer.poll(Duration::ZERO);
+        if self.producer.in_flight_count() == before {
+            std::thread::sleep(DRAIN_STEP);
+        }
+    }
+
     fn drain(&self, deadline: Instant) -> Result<(), Failure> {
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= deadline {
                 return Err(Failure::Aborted("records not delivered in time".to_owned()));
             }
-            self.producer.poll(DRAIN_STEP);
+            self.wait_a_little();
         }
         match self.producer.context().take_failure() {
             None => Ok(()),
@@ -247,7 +259,7 @@ fn initialise(producer: &BaseProducer<DeliveryContext>, timeout: Duration) -> Re
         Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => Failure::Impossible(format!(
             "not allowed to use this transactional id ({error}); grant WRITE and DESCRIBE on TransactionalId"
         )),
-        _ => Failure::Unknown(format!("transactions cannot be initialised: {error}")),
+        _ => lost(&error, "transactions cannot be initialised"),
     })
 }
 
@@ -272,7 +284,7 @@ fn retried(
                 return Err(Failure::Aborted(format!("{what}: {error}")));
             }
             Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
-            Err(error) => return Err(Failure::Unknown(format!("{what}: {error}"))),
+            Err(error) => return Err(lost(&error, what)),
         }
     }
 }
@@ -292,10 +304,19 @@ fn sending(error: &KafkaError, record: &rdkafka::producer::BaseRecord<'_, [u8], 
     let text = format!("a record of {bytes} bytes for {}: {error}", record.topic);
     match error.rdkafka_error_code() {
         Some(code) if is_permanent(code) => Failure::Impossible(text),
-        Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced | RDKafkaErrorCode::State) => {
-            Failure::Unknown(text)
-        }
+        Some(RDKafkaErrorCode::Fenced) => Failure::Fenced(text),
+        Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::State) => Failure::Unknown(text),
         _ => Failure::Aborted(text),
+    }
+}
+
+/// The producer is of no use any more: whether that is because another has taken its name.
+fn lost(error: &KafkaError, what: &str) -> Failure {
+    use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
+    let text = format!("{what}: {error}");
+    match error.rdkafka_error_code() {
+        Some(Fenced | ProducerFenced | InvalidProducerEpoch) => Failure::Fenced(text),
+        _ => Failure::Unknown(text),
     }
 }
 

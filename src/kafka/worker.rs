@@ -1,7 +1,7 @@
 //! A worker: the thread that owns one consumer and all stages of its partitions.
 //!
 //! No locks and no shared maps: what others know of the stages they are told after an acknowledged commit.
-//! The files `assignment` and `commits` hold two further parts of it.
+//! The files `intake`, `damage`, `assignment` and `commits` hold further parts of it.
 
 use super::client;
 use super::clock::wall_now;
@@ -13,32 +13,26 @@ use super::halt::Halt;
 use super::handover::{Reply, Sealed};
 use super::observer::Observer;
 use super::pace::{Runner, waits};
+use super::probe::{Doubt, Findings};
 use super::prune::Pruner;
-use super::restore::{Arrivals, is_gone};
+use super::restore::Arrivals;
 use super::role::Role;
 use super::seat::Seat;
 use super::source::{Source, list_at};
-use crate::pipeline::Record;
+use super::watchdog::{Turns, Watchdog};
 use crate::pipeline::stage::Stop;
-use crate::time::WallMs;
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
-use rdkafka::{Message, Offset, Timestamp};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-/// Records taken in one turn at most, so that commits and rebalances are not kept waiting.
-const TURN_RECORDS: u32 = 20_000;
-/// Longest wait for records.
-const WAIT: Duration = Duration::from_millis(25);
-/// Longest wait for records while a commit is in flight: its acknowledgement is to be seen soon.
-const WAIT_IN_FLIGHT: Duration = Duration::from_millis(5);
 /// How often an idle partition is marked again, so that its time goes on.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a worker says that it is alive.
 const BEAT_INTERVAL: Duration = Duration::from_millis(250);
+/// A commit without an answer for this long is told to whoever asks for readiness.
+const COMMIT_SLOW: Duration = Duration::from_secs(3);
 /// How long the client may take to answer that a position is set.
 const SEEK_CALL: Duration = Duration::from_secs(1);
 /// How long a position may refuse to be set before the worker gives up.
@@ -60,6 +54,8 @@ pub struct Post<R> {
     pub observer: Arc<dyn Observer>,
     /// Set when it is to stop in good order.
     pub halt: Arc<Halt>,
+    /// Hears that its threads turn.
+    pub watchdog: Arc<Watchdog>,
 }
 
 /// The thread's state.
@@ -70,7 +66,12 @@ pub struct Worker<R: Role> {
     pub(super) seats: Vec<Seat<R::Stage>>,
     pub(super) eras: u64,
     pub(super) restored: Arrivals<R::Stage>,
+    pub(super) findings: Findings,
+    /// Positions that brokers did not answer for, and when they are looked at again.
+    pub(super) unanswered: Option<(Instant, Vec<Doubt>)>,
     pub(super) flying: bool,
+    /// When the oldest commit that is not acknowledged was first handed over.
+    pub(super) flown_since: Option<Instant>,
     pub(super) again: Vec<Sealed>,
     pub(super) refusals: u32,
     pub(super) next_commit: Instant,
@@ -78,7 +79,8 @@ pub struct Worker<R: Role> {
     pub(super) pruner: Option<Pruner>,
     pub(super) held: bool,
     pub(super) joined: bool,
-    last_taken: usize,
+    pub(super) turns: Turns,
+    pub(super) last_taken: usize,
     next_beat: Instant,
 }
 
@@ -92,7 +94,9 @@ impl<R: Role> Worker<R> {
         let consumer: BaseConsumer<GroupContext> = client::member(&post.config, R::NAME, &post.name)
             .create_with_context(context)
             .map_err(KafkaError::client(format!("the consumer of {}", post.name)))?;
-        let committer = Committer::start(&post.config, R::NAME, &post.name, &post.observer, &post.halt)?;
+        let committing = post.watchdog.watch(&format!("the committer of {}", post.name));
+        let committer =
+            Committer::start(&post.config, R::NAME, &post.name, &post.observer, &post.halt, committing)?;
         let pruner = Pruner::new::<R>(&post.config)?;
         let now = Instant::now();
         Ok(Worker {
@@ -101,7 +105,10 @@ impl<R: Role> Worker<R> {
             seats: Vec::new(),
             eras: 0,
             restored: std::sync::mpsc::channel(),
+            findings: std::sync::mpsc::channel(),
+            unanswered: None,
             flying: false,
+            flown_since: None,
             again: Vec::new(),
             refusals: 0,
             next_commit: now,
@@ -109,6 +116,7 @@ impl<R: Role> Worker<R> {
             pruner,
             held: false,
             joined: false,
+            turns: post.watchdog.watch(&post.name),
             last_taken: 0,
             next_beat: now,
             post,
@@ -132,6 +140,7 @@ impl<R: Role> Worker<R> {
 
     fn begin(&mut self) -> Result<(), Stop> {
         loop {
+            self.turns.turn();
             self.beat("initialising transactions");
             if self.post.halt.is_asked() {
                 return Ok(());
@@ -155,12 +164,15 @@ impl<R: Role> Worker<R> {
 
     fn turns(&mut self) -> Result<(), Stop> {
         while !self.post.halt.is_asked() {
+            self.turns.turn();
             self.answer_rebalances()?;
             self.take_restored()?;
             self.take_replies()?;
             self.seek_restored()?;
             self.intake()?;
             self.read_ends();
+            self.take_findings()?;
+            self.doubt_stalled()?;
             self.mark_idle();
             self.keep_pace()?;
             self.commit_due()?;
@@ -171,72 +183,6 @@ impl<R: Role> Worker<R> {
             }
         }
         Ok(())
-    }
-
-    /// Takes what has come, at most a turn's worth; the clock is read once.
-    fn intake(&mut self) -> Result<(), Stop> {
-        let mut wait = match self.flying {
-            true => WAIT_IN_FLIGHT,
-            false => self.next_commit.saturating_duration_since(Instant::now()).min(WAIT),
-        };
-        let mut wall = None;
-        for _ in 0..TURN_RECORDS {
-            match self.consumer.poll(wait) {
-                Some(Ok(message)) => {
-                    let (wall, now) = *wall.get_or_insert_with(|| (wall_now(), Instant::now()));
-                    if take(&*self.post.role, &mut self.seats, &mut self.last_taken, &message, wall, now)? {
-                        return Ok(());
-                    }
-                }
-                Some(Err(ClientError::PartitionEOF(partition))) => settle(&mut self.seats, partition),
-                Some(Err(error)) => self.judge(&error)?,
-                None => return Ok(()),
-            }
-            if self.consumer.context().has_rebalance() {
-                return Ok(());
-            }
-            wait = Duration::ZERO;
-        }
-        Ok(())
-    }
-
-    /// What the consumer cannot deal with itself stops the worker; the rest it has reported and retries.
-    fn judge(&self, error: &ClientError) -> Result<(), Stop> {
-        if is_gone(error) {
-            return Err(Stop(format!(
-                "records that were not yet read are gone from the topic ({error}); \
-                 raise its retention, or delete offsets and state to begin anew"
-            )));
-        }
-        match (error, error.rdkafka_error_code()) {
-            (_, Some(RDKafkaErrorCode::FencedInstanceId)) => Err(Stop(format!(
-                "another process has joined as service.instance \"{}\"; give each copy its own",
-                self.post.config.instance
-            ))),
-            (ClientError::MessageConsumptionFatal(_), _) => {
-                Err(Stop(format!("the consumer failed: {error}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Positions as the client knows them: lag, and the end where its notice does not name the topic.
-    fn read_ends(&mut self) {
-        let now = Instant::now();
-        for end in self.consumer.context().take_ends() {
-            let Some(seat) = self.seats.iter_mut().find(|seat| seat.source == end.source) else { continue };
-            if !seat.is_open() {
-                continue;
-            }
-            if end.reached && !seat.ahead {
-                seat.settle(now);
-            }
-            // Under steady load the end itself is seldom met: reaching what was the end counts as caught up.
-            let target = *seat.target.get_or_insert(end.end);
-            seat.caught_up |= seat.next >= target;
-            let lag = if end.reached { 0 } else { end.end.saturating_sub(seat.next).max(0) };
-            self.post.observer.lag(&seat.source.topic, seat.source.number(), lag);
-        }
     }
 
     fn mark_idle(&mut self) {
@@ -284,22 +230,34 @@ impl<R: Role> Worker<R> {
         if self.held {
             return Ok(());
         }
-        for seat in &mut self.seats {
+        for at in 0..self.seats.len() {
             if self.post.halt.is_asked() {
                 return Ok(());
             }
+            let Some(seat) = self.seats.get(at) else { continue };
             let (Some(since), true) = (seat.seeking, seat.stage.is_some()) else { continue };
             let source = &seat.source;
-            let at = Offset::Offset(seat.next);
-            let sought = self.consumer.seek(&source.topic, source.partition, at, SEEK_CALL);
-            let resumed = sought.and_then(|()| self.consumer.resume(&list_at([source], Offset::Invalid)?));
-            match resumed {
+            let set = if seat.placed {
+                let offset = Offset::Offset(seat.next);
+                let sought = self.consumer.seek(&source.topic, source.partition, offset, SEEK_CALL);
+                sought.and_then(|()| self.consumer.resume(&list_at([source], Offset::Invalid)?))
+            } else {
+                self.place(seat)
+            };
+            match set {
                 Ok(()) => {
+                    let Some(seat) = self.seats.get_mut(at) else { continue };
+                    seat.placed = true;
                     seat.seeking = None;
                     seat.stir(Instant::now());
                 }
                 // An assignment takes a moment to reach the broker thread; until then it refuses positions.
-                Err(_) if since.elapsed() < SEEK_TIMEOUT => {}
+                Err(_) if since.elapsed() < SEEK_TIMEOUT => {
+                    let source = [source.clone()];
+                    if seat.placed && since.elapsed() > SEEK_CALL {
+                        self.displace(&source)?;
+                    }
+                }
                 Err(error) => return Err(Stop(format!("{source} cannot be set to {}: {error}", seat.next))),
             }
         }
@@ -312,8 +270,10 @@ impl<R: Role> Worker<R> {
             "waiting for partitions"
         } else if self.seats.iter().any(|seat| seat.stage.is_none()) {
             "restoring state"
-        } else if self.held {
-            "waiting for commits"
+        } else if self.seats.iter().any(|seat| seat.examined) {
+            "looking at a batch that cannot be decoded"
+        } else if self.held || self.flown_since.is_some_and(|since| since.elapsed() > COMMIT_SLOW) {
+            "waiting for commits: brokers are away or do not answer"
         } else if self.seats.iter().any(|seat| !seat.caught_up) {
             "catching up"
         } else {
@@ -321,7 +281,7 @@ impl<R: Role> Worker<R> {
         }
     }
 
-    fn beat(&mut self, reason: &str) {
+    pub(super) fn beat(&mut self, reason: &str) {
         self.post.observer.beat(&self.post.name, reason.is_empty(), reason);
         self.next_beat = Instant::now() + BEAT_INTERVAL;
     }
@@ -335,48 +295,4 @@ pub(super) fn pause<'s>(
     list_at(sources, Offset::Invalid)
         .and_then(|list| consumer.pause(&list))
         .map_err(|error| Stop(format!("partitions cannot be paused: {error}")))
-}
-
-/// Gives a record to its stage. Says whether the stage is full.
-fn take<R: Role>(
-    role: &R,
-    seats: &mut [Seat<R::Stage>],
-    last: &mut usize,
-    message: &BorrowedMessage<'_>,
-    wall: WallMs,
-    now: Instant,
-) -> Result<bool, Stop> {
-    let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
-    let is_it = |seat: &Seat<R::Stage>| seat.source.partition == partition && *seat.source.topic == *topic;
-    // Records of one partition come in runs.
-    if !seats.get(*last).is_some_and(is_it) {
-        match seats.iter().position(is_it) {
-            Some(place) => *last = place,
-            None => return Ok(false),
-        }
-    }
-    let Some(seat) = seats.get_mut(*last).filter(|seat| seat.is_open() && offset >= seat.next) else {
-        return Ok(false);
-    };
-    seat.stir(now);
-    let Some(stage) = &mut seat.stage else { return Ok(false) };
-    let appended = match message.timestamp() {
-        Timestamp::LogAppendTime(at) => Some(WallMs(at)),
-        Timestamp::CreateTime(_) | Timestamp::NotAvailable => None,
-    };
-    let record = Record { offset, appended, wall, key: message.key(), value: message.payload() };
-    role.take(stage, record).map_err(|stop| Stop(format!("{} at offset {offset}: {stop}", seat.source)))?;
-    seat.next = offset + 1;
-    Ok(role.is_full(stage))
-}
-
-/// Notes the end of a partition. The notice names no topic: where two topics have one, statistics tell.
-fn settle<S>(seats: &mut [Seat<S>], partition: i32) {
-    let now = Instant::now();
-    let mut of_partition = seats.iter_mut().filter(|seat| seat.source.partition == partition);
-    if let (Some(seat), None) = (of_partition.next(), of_partition.next())
-        && seat.is_open()
-    {
-        seat.settle(now);
-    }
 }

@@ -25,6 +25,9 @@ const DEAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a value that a dead letter keeps.
 const DEAD_VALUE_MAX: usize = 512 * 1024;
 
+/// Why offsets are dead letters that no record could be read from.
+const UNDECODABLE: &str = "undecodable";
+
 /// Stage 1 of one input partition.
 pub struct FoldStage {
     fold: Fold,
@@ -84,6 +87,17 @@ impl FoldStage {
                 if let Some(refusal) = self.fold.record(record.offset, record.value, now) {
                     self.bury(&record, refusal);
                 }
+            }
+            FoldInput::Undecodable { first, last, why } => {
+                self.head.to = last + 1;
+                self.records += 1;
+                let detail = format!("offsets {first} to {last} hold a batch that cannot be decoded: {why}");
+                self.dead_bytes += detail.len();
+                let (last_offset, reason) = (Some(last), UNDECODABLE);
+                let (key, value, original_size) = (None, None, None);
+                let letter =
+                    DeadLetter { offset: first, last_offset, reason, detail, key, value, original_size };
+                self.dead_letters.push(letter);
             }
             FoldInput::Idle { wall } => self.fold.idle(wall),
             FoldInput::End { levels_stop, until } => self.fold.end(levels_stop, until),
@@ -145,7 +159,15 @@ impl FoldStage {
         let original_size = size.filter(|size| *size > DEAD_VALUE_MAX && value.is_some());
         let bytes = key.as_ref().map_or(0, Vec::len) + value.as_ref().map_or(0, Vec::len) + detail.len();
         self.dead_bytes += bytes;
-        self.dead_letters.push(DeadLetter { offset, reason, detail, key, value, original_size });
+        self.dead_letters.push(DeadLetter {
+            offset,
+            last_offset: None,
+            reason,
+            detail,
+            key,
+            value,
+            original_size,
+        });
     }
 
     fn report(&mut self) -> StageReport {

@@ -46,6 +46,15 @@ pub enum FoldInput<'a> {
         /// The clock.
         wall: WallMs,
     },
+    /// Offsets that cannot be decoded: nothing is known of what stood there.
+    Undecodable {
+        /// The first.
+        first: i64,
+        /// The last.
+        last: i64,
+        /// What the client says.
+        why: &'a str,
+    },
     /// End of a file: levels stop at `levels_stop`, then the watermark moves to `until`.
     End {
         /// The greatest stream time of all partitions.
@@ -122,6 +131,8 @@ pub struct KpiRecord {
 pub struct DeadLetter {
     /// Its offset in the input partition of the commit.
     pub offset: i64,
+    /// The last offset that it speaks of, where that is another: a batch that could not be decoded.
+    pub last_offset: Option<i64>,
     /// Why: a reason of the closed set.
     pub reason: &'static str,
     /// What exactly, in words.

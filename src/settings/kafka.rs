@@ -48,8 +48,14 @@ pub struct Kafka {
     pub session_timeout_ms: Millis,
     /// A copy that stops in good order leaves its groups.
     pub leave_on_stop: bool,
+    /// A thread that makes no turn for this long ends the service, milliseconds.
+    pub stuck_after_ms: Millis,
+    /// How often partials that no restore needs are deleted, milliseconds.
+    pub prune_interval_ms: Millis,
     /// A transaction open for this long is aborted by the broker, milliseconds.
     pub transaction_timeout_ms: Millis,
+    /// An input topic may have grown to this many partitions; 0: none may have.
+    pub accept_partitions: u32,
     /// Replicas of the topics that `topics create` makes; -1: the broker's default.
     pub replication_factor: i32,
     /// How long KPI records are kept, milliseconds.
@@ -76,7 +82,10 @@ impl Default for Kafka {
             group_protocol: GroupProtocol::default(),
             session_timeout_ms: 10 * SECOND_MS,
             leave_on_stop: true,
+            stuck_after_ms: 90 * SECOND_MS,
+            prune_interval_ms: MINUTE_MS,
             transaction_timeout_ms: 10 * SECOND_MS,
+            accept_partitions: 0,
             replication_factor: -1,
             kpis_retention_ms: 30 * DAY_MS,
             client: Client::default(),
@@ -102,8 +111,13 @@ impl Section for Kafka {
         let session = Span { least_ms: SECOND_MS, most_ms: 30 * MINUTE_MS };
         fields.value("session_timeout", &mut self.session_timeout_ms, session);
         fields.value("leave_on_stop", &mut self.leave_on_stop, Flag);
+        let stuck = Span { least_ms: 5 * SECOND_MS, most_ms: HOUR_MS };
+        fields.value("stuck_after", &mut self.stuck_after_ms, stuck);
+        let prune = Span { least_ms: SECOND_MS, most_ms: DAY_MS };
+        fields.value("prune_interval", &mut self.prune_interval_ms, prune);
         let transaction = Span { least_ms: SECOND_MS, most_ms: 15 * MINUTE_MS };
         fields.value("transaction_timeout", &mut self.transaction_timeout_ms, transaction);
+        fields.value("accept_partitions", &mut self.accept_partitions, Count { least: 0, most: 100_000 });
         fields.value("replication_factor", &mut self.replication_factor, Count { least: -1, most: 32 });
         let retention = Span { least_ms: HOUR_MS, most_ms: 3_660 * DAY_MS };
         fields.value("kpis_retention", &mut self.kpis_retention_ms, retention);

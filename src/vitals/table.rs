@@ -121,6 +121,10 @@ vitals! {
         "Distinct configurations among the sources of the shard; more than 1 outside a roll-out means copies disagree.";
     CONSUMER_LAG = Gauge "intraday_consumer_lag_records" in "records" by ["topic", "partition"]:
         "Records between the position of this copy and the end of the partition.";
+    POISON_BATCHES = Counter "intraday_poison_batches_total" in "batches" by ["topic", "partition"]:
+        "Batches of the input that could not be decoded and were passed over; each has a dead letter with its coordinates.";
+    POISON_OFFSETS = Counter "intraday_poison_offsets_total" in "offsets" by ["topic", "partition"]:
+        "Offsets passed over with them: at most so many records were never read.";
     COMMITS = Counter "intraday_commits_total" in "commits" by ["stage", "outcome"]:
         "Commits tried, by how they ended.";
     COMMIT_DURATION = Histogram "intraday_commit_duration_seconds" in "seconds" by ["stage"]:

@@ -1,6 +1,6 @@
 //! Commands about topics and brokers: what they make, what they find, and what is refused with a remedy.
 //!
-//! No service runs here for longer than its refusal.
+//! Hardly any service runs here for longer than its refusal.
 
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -10,9 +10,11 @@ use rdkafka::client::DefaultClientContext;
 use serde_json::json;
 
 use crate::harness;
+use crate::harness::guard::{Signal, output_within};
 use crate::harness::kafka::Broker;
+use crate::harness::process::Process;
 use crate::harness::records::unique_name;
-use crate::kafka_deployment::{Deployment, NEVER_IDLE, SHARDS, event};
+use crate::kafka_deployment::{Deployment, LIMIT, NEVER_IDLE, SHARDS, event, eventually, last_words};
 
 fn refusal(output: &Output, code: i32) -> String {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -113,4 +115,36 @@ fn check_asks_the_brokers_and_looks_at_the_input() {
     let said = String::from_utf8_lossy(&bad.stdout).into_owned();
     assert_eq!(bad.status.code(), Some(64), "{said}");
     assert!(said.contains("3 read, 1 decoded (33 %)") && said.contains("rejected, 1"), "{said}");
+}
+
+#[test]
+fn a_grown_input_is_refused_until_its_count_is_accepted() {
+    let Some(kafka) = harness::kafka() else { return };
+    let deployment = Deployment::new(kafka, "grown", 2, NEVER_IDLE);
+    deployment.create_topics();
+    let mut service = deployment.start_ready();
+    kafka.grow_topic(&deployment.input, 3);
+    // A running service learns of it when its client next asks for the topic, or at its next start.
+    service.signal(Signal::Kill);
+    service.exit_within(LIMIT);
+    let error = refusal(&deployment.run(&["run"]), 1);
+    assert!(error.contains("kafka.accept_partitions = 3"), "{error}");
+
+    let accept = |arguments: &[&str]| {
+        let mut command = deployment.command(arguments);
+        command.env("INTRADAY__KAFKA__ACCEPT_PARTITIONS", "3");
+        command
+    };
+    let error = refusal(&output_within(&mut accept(&["run"]), b"", LIMIT).unwrap(), 1);
+    assert!(error.contains("intraday topics create"), "{error}");
+    let made = output_within(&mut accept(&["topics", "create"]), b"", LIMIT).unwrap();
+    let said = String::from_utf8_lossy(&made.stdout).into_owned();
+    assert!(said.contains(&format!("grown    {}", deployment.topic("fold-state"))), "{said}");
+    let mut service = Process::start(&accept(&["run"]));
+    service.wait_for_http(&deployment.url("/readyz"), LIMIT);
+    deployment.produce(&last_words(3, 1_767_600_000_000));
+    eventually(&mut service, "all three partitions", || match deployment.folded().len() {
+        3 => Ok(()),
+        count => Err(format!("{count}")),
+    });
 }

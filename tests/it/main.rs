@@ -10,6 +10,8 @@
               with #[test] for tests, and not those that they call"
 )]
 
+mod chaos;
+mod checker;
 mod demo;
 mod deploy;
 mod differential;
@@ -18,8 +20,11 @@ mod harness;
 mod http;
 mod kafka_copies;
 mod kafka_deployment;
+mod kafka_events;
 mod kafka_finals;
+mod kafka_outage;
 mod kafka_path;
+mod kafka_poison;
 mod kafka_rebalance;
 mod kafka_restart;
 mod kafka_scale;

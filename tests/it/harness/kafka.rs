@@ -104,6 +104,12 @@ impl Broker {
         self.node().guard.signal(Signal::Continue);
     }
 
+    /// The first segment file of a partition of an own broker.
+    pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        let folder = format!("{topic}-{partition}");
+        self.node().folder.path().join("data").join(folder).join("00000000000000000000.log")
+    }
+
     fn node(&self) -> MutexGuard<'_, Node> {
         let node = self.node.as_ref().expect("cannot stop the broker of INTRADAY_TEST_KAFKA: use start_own");
         node.lock().unwrap_or_else(PoisonError::into_inner)

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -99,6 +99,13 @@ impl Broker {
         }
     }
 
+    /// Gives a topic more partitions.
+    pub fn grow_topic(&self, topic: &str, partitions: usize) {
+        let more = NewPartitions::new(topic, partitions);
+        let made = block_on(self.admin().create_partitions([&more], &options())).expect("create_partitions");
+        assert!(made.iter().all(Result::is_ok), "cannot grow topic {topic}: {made:?}");
+    }
+
     /// Removes a topic.
     pub fn delete_topic(&self, topic: &str) {
         let gone = block_on(self.admin().delete_topics(&[topic], &options())).expect("delete_topics");
@@ -149,10 +156,7 @@ impl Broker {
         }
         learn_leaders(producer.client(), topic);
         producer.flush(LIMIT).unwrap_or_else(|e| panic!("cannot flush to {topic}: {e}"));
-        let delivered = producer.context().0.lock().expect("the deliveries").clone();
-        assert_eq!(delivered.failures, [], "cannot produce to {topic}");
-        assert_eq!(delivered.count, records.len(), "records of {topic} that the broker has");
-        delivered.offsets
+        producer.context().assert_delivered(topic, records.len())
     }
 
     /// A producer of a transactional id, which fences off older ones of the same id.
@@ -210,8 +214,15 @@ impl Broker {
         let consumer = consumer(self.client().set("group.id", group));
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(topic, 0, partitions(&consumer, topic) - 1);
-        let known = consumer.committed_offsets(asked, LIMIT);
-        let known = known.unwrap_or_else(|e| panic!("no committed offsets of {group}: {e}"));
+        let start = Instant::now();
+        // A broker that was away has to find out that it coordinates the group.
+        let known = loop {
+            match consumer.committed_offsets(asked.clone(), LIMIT) {
+                Ok(known) => break known,
+                Err(e) => assert!(start.elapsed() < LIMIT, "no committed offsets of {group}: {e}"),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
         let offsets = known.elements().into_iter().filter_map(|e| match e.offset() {
             Offset::Offset(offset) => Some((e.partition(), offset)),
             _ => None,
@@ -231,7 +242,17 @@ impl Broker {
 
 /// What the broker has said of the records of one producer.
 #[derive(Default)]
-struct Deliveries(Mutex<Delivered>);
+pub(super) struct Deliveries(Mutex<Delivered>);
+
+impl Deliveries {
+    /// Fails where not all of `count` records were delivered; returns the greatest offset of each partition.
+    pub(super) fn assert_delivered(&self, topic: &str, count: usize) -> BTreeMap<i32, i64> {
+        let delivered = self.0.lock().expect("the deliveries").clone();
+        assert_eq!(delivered.failures, [], "cannot produce to {topic}");
+        assert_eq!(delivered.count, count, "records of {topic} that the broker has");
+        delivered.offsets
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct Delivered {
@@ -305,7 +326,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
-fn base_record<'a>(topic: &'a str, record: &'a Outgoing) -> BaseRecord<'a, [u8], [u8]> {
+/// A record as the client takes it.
+pub(super) fn base_record<'a>(topic: &'a str, record: &'a Outgoing) -> BaseRecord<'a, [u8], [u8]> {
     let mut base = BaseRecord::to(topic).partition(record.partition);
     base.key = record.key.as_deref();
     base.payload = record.value.as_deref();
