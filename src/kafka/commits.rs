@@ -122,7 +122,10 @@ impl<R: Role> Worker<R> {
             sealed.push(Sealed {
                 source: seat.source.clone(),
                 era: seat.era,
-                mark: format!("{}-{}-{started:x}-{number:x}", self.post.config.instance, self.post.name),
+                mark: format!(
+                    "{}-{}-{started:x}-{number:x}@{}",
+                    self.post.config.instance, self.post.name, commit.to
+                ),
                 first: seat.first,
                 commit,
                 needed_from: self.post.role.needed_from(stage),

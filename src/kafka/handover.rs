@@ -85,6 +85,14 @@ pub struct Committed {
     pub mark: String,
 }
 
+impl Committed {
+    /// Whether a commit stored it. Tools that set offsets leave no mark, or that of another offset.
+    #[must_use]
+    pub fn is_of_a_commit(&self) -> bool {
+        self.mark.rsplit_once('@').is_some_and(|(_, to)| to.parse() == Ok(self.offset))
+    }
+}
+
 /// What the stored offset says of a commit of unknown outcome, once no transaction of its producer is open.
 #[must_use]
 pub fn fate(sealed: &Sealed, committed: Option<&Committed>) -> Fate {
@@ -120,6 +128,13 @@ mod tests {
 
     fn at(offset: i64, mark: &str) -> Committed {
         Committed { offset, mark: mark.to_owned() }
+    }
+
+    #[test]
+    fn an_offset_set_by_hand_has_no_mark_of_its_own() {
+        assert!(at(9, "a-fold0-1-2@9").is_of_a_commit());
+        assert!(!at(9, "").is_of_a_commit());
+        assert!(!at(7, "a-fold0-1-2@9").is_of_a_commit());
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod intake;
 mod merge_role;
 mod pace;
 mod probe;
+mod progress;
 #[cfg(test)]
 mod proving;
 mod prune;

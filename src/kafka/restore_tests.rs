@@ -65,7 +65,7 @@ impl Observer for Deaf {
     fn merge_report(&self, _: u32, _: &StageReport) {}
     fn exposed(&self, _: u32, _: Vec<Exposed>) {}
     fn withdraw_fold(&self, _: &str, _: u32) {}
-    fn withdraw_merge(&self, _: u32) {}
+    fn withdraw_merge(&self, _: &str, _: u32) {}
     fn commit(&self, _: StageKind, _: Option<Trouble>, _: Duration, _: usize) {}
     fn lag(&self, _: &str, _: u32, _: i64) {}
     fn client_error(&self, _: &'static str) {}
@@ -87,7 +87,8 @@ fn a_replay_ends_where_it_was_committed_and_not_where_readers_are_told() {
     let config = Arc::new(config);
     let (role, observer) = (Arc::new(OffsetRole), Arc::new(Deaf));
     let restorer = Restorer { role, config: Arc::clone(&config), observer, worker: "merge0".to_owned() };
-    let order = Order { source: Source::new(&topic, 0), era: 1, cancelled: Arc::default() };
+    let order =
+        Order { source: Source::new(&topic, 0), era: 1, cancelled: Arc::default(), progress: Arc::default() };
     let mut stage = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {

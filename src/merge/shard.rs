@@ -106,6 +106,8 @@ pub struct Shard {
     /// The watermark that tenants show.
     pub(super) shown_watermark: Option<EventMs>,
     pub(super) counts: ShardCounts,
+    /// Shard time before the last batch: what lay later was not shown before it.
+    pub(super) live_until: Option<EventMs>,
     /// Partials offset + 1 of the last batch.
     pub(super) revision: i64,
     /// Wall time of the last publish tick.
@@ -145,6 +147,7 @@ impl Shard {
             queue_agents_due: false,
             shown_watermark: None,
             counts: ShardCounts::default(),
+            live_until: None,
             revision: 0,
             wall: WallMs(0),
             saver: super::state::Saver::default(),
@@ -180,6 +183,7 @@ impl Shard {
             }
         };
         let head = batch.head.clone();
+        self.live_until = self.sources.shard_time;
         self.sources.applied(at, &head);
         self.advance_sliding();
         self.groups.begin_batch();
