@@ -63,7 +63,13 @@ impl Role for FoldRole {
 
     fn restore(&self, source: &Source, offset: i64, records: &StateRecords) -> Result<FoldStage, Stop> {
         let records = records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-        FoldStage::restore(Arc::clone(&self.fold), &source.topic, source.number(), offset, records)
+        let stage =
+            FoldStage::restore(Arc::clone(&self.fold), &source.topic, source.number(), offset, records)?;
+        if stage.is_resettled() {
+            let epoch = format!("{:016x}", self.fold.config_epoch);
+            tracing::info!(%source, epoch, "restored from before the settings that shape measures were changed");
+        }
+        Ok(stage)
     }
 
     fn replay_from(&self, _stage: &FoldStage) -> Option<i64> {

@@ -41,6 +41,8 @@ pub struct FoldStage {
     dead_bytes: usize,
     /// Names that had become `__other__` at the last commit.
     overflowed: u64,
+    /// The configuration that its state was written under.
+    written_under: u64,
 }
 
 impl FoldStage {
@@ -68,13 +70,33 @@ impl FoldStage {
             .map_err(|error| Stop(format!("fold state of {topic}/{partition}: {error}")))?;
         let outbox = Outbox::new(&config, &restored.shard_seqs);
         let head = head_of(&config, topic, partition, offset, restored.epoch + 1);
-        Ok(FoldStage::at(restored.fold, outbox, restored.log, config, head))
+        let mut stage = FoldStage::at(restored.fold, outbox, restored.log, config, head);
+        stage.written_under = restored.config_epoch;
+        Ok(stage)
+    }
+
+    /// Whether it was restored from state that was written under other settings that shape measures.
+    #[must_use]
+    pub fn is_resettled(&self) -> bool {
+        self.written_under != self.config.config_epoch
     }
 
     fn at(fold: Fold, outbox: Outbox, log: StateLog, config: Arc<FoldConfig>, head: BatchHead) -> FoldStage {
         let overflowed = fold.names_overflowed().iter().sum();
         let (dead_letters, dead_bytes) = (Vec::new(), 0);
-        FoldStage { fold, outbox, log, config, head, records: 0, dead_letters, dead_bytes, overflowed }
+        let written_under = config.config_epoch;
+        FoldStage {
+            fold,
+            outbox,
+            log,
+            config,
+            head,
+            records: 0,
+            dead_letters,
+            dead_bytes,
+            overflowed,
+            written_under,
+        }
     }
 
     /// Takes one input.

@@ -223,18 +223,14 @@ impl Drop for Hurry<'_> {
     }
 }
 
-/// What `replay` makes of the events: the last record of each group and window.
-pub fn replay(
-    deployment: &Deployment,
-    events: &[Outgoing],
-    environment: &[(&str, &str)],
-) -> BTreeMap<RecordKey, Value> {
+/// What `replay` makes of the events, with further arguments: the last record of each group and window.
+pub fn replay(deployment: &Deployment, events: &[Outgoing], further: &[&str]) -> BTreeMap<RecordKey, Value> {
     let (input, output) = (deployment.path("all.ndjson"), deployment.path("kpis.ndjson"));
     let lines = events.iter().filter_map(|event| event.value.as_deref());
     fs::write(&input, lines.collect::<Vec<_>>().join(&b'\n')).unwrap();
     let _ = fs::remove_file(&output);
     let mut command = deployment.command(&["replay", "--agents", "--hdr", "--window", WINDOWS]);
-    command.arg("--input").arg(&input).arg("--output").arg(&output).envs(environment.iter().copied());
+    command.arg("--input").arg(&input).arg("--output").arg(&output).args(further);
     let done = output_within(&mut command, b"", REPLAY_LIMIT).unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     replayed(&fs::read_to_string(&output).unwrap())

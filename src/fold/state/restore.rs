@@ -95,6 +95,8 @@ pub struct Restored {
     pub log: StateLog,
     /// The epoch of the source so far.
     pub epoch: u64,
+    /// The settings that the state was written under.
+    pub config_epoch: u64,
     /// Last batch of each shard.
     pub shard_seqs: Vec<u64>,
 }
@@ -133,7 +135,8 @@ pub fn restore<'a>(
     expect("agents", head.agents, fold.agents.len())?;
     expect("fingerprints", head.ids, fold.dedup.len())?;
     wind_up(&mut fold);
-    Ok(Restored { fold, log, epoch: head.epoch, shard_seqs: head.shard_seqs })
+    let Head { epoch, config_epoch, shard_seqs, .. } = head;
+    Ok(Restored { fold, log, epoch, config_epoch, shard_seqs })
 }
 
 /// Parts by (slot or bucket, part).
