@@ -9,8 +9,8 @@ mod bulk;
 mod compare;
 mod engine;
 mod laws;
-mod restart;
-mod settings;
+pub mod restart;
+pub mod settings;
 mod shell;
 mod shrink;
 
