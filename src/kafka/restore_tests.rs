@@ -26,7 +26,7 @@ impl Role for OffsetRole {
     fn start_from(&self) -> StartFrom {
         StartFrom::Earliest
     }
-    fn interval(&self) -> Duration {
+    fn interval(&self, _behind: bool) -> Duration {
         Duration::ZERO
     }
     fn idle_after(&self) -> Option<Duration> {
