@@ -29,6 +29,7 @@ mod clock;
 mod commits;
 mod committer;
 mod context;
+mod halt;
 mod pace;
 #[cfg(test)]
 mod proving;

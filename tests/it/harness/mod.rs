@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 pub mod folder;
+pub mod generations;
 pub mod guard;
 pub mod http;
 pub mod jars;
@@ -25,6 +26,7 @@ pub mod process;
 pub mod prometheus;
 pub mod provision;
 pub mod records;
+pub mod stream;
 
 use std::sync::OnceLock;
 

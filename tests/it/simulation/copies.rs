@@ -349,12 +349,20 @@ impl Copies {
         Err(Stop(format!("no rest after {REST_ROUNDS} rounds: {}", said.collect::<String>())))
     }
 
-    /// Takes away what has ended.
+    /// Takes away what has ended. Of those that stopped in good order some tell the group, as configured.
     fn bury(&mut self) {
-        for copy in &mut self.copies {
-            let is_fenced = copy.fold.is_fenced || copy.merge.is_fenced;
-            if is_fenced || copy.fold.has_stopped && copy.merge.has_stopped {
-                copy.state = State::Ends;
+        for at in 0..self.copies.len() {
+            let copy = &mut self.copies[at];
+            let has_stopped = copy.fold.has_stopped && copy.merge.has_stopped;
+            if copy.state == State::Ends || !has_stopped && !copy.fold.is_fenced && !copy.merge.is_fenced {
+                continue;
+            }
+            copy.state = State::Ends;
+            if has_stopped && self.world.dice.chance(50) {
+                let members = [copy.fold.membership.member, copy.merge.membership.member];
+                for (kind, member) in KINDS.into_iter().zip(members) {
+                    self.world.broker.group(kind).leave(member);
+                }
             }
         }
         self.copies.retain(|copy| {

@@ -66,6 +66,13 @@ impl Group {
         Some(member)
     }
 
+    /// A member leaves, if it still is one.
+    pub fn leave(&mut self, member: u64) {
+        if let Some(name) = self.members.iter().find(|(_, known)| **known == member).map(|(name, _)| *name) {
+            self.evict(name);
+        }
+    }
+
     /// Begins to move a partition; returns the member that is to give it up.
     pub fn begin_move(&mut self, partition: u32, to: usize) -> Option<u64> {
         let owner = self.owners[partition as usize].filter(|owner| *owner != to)?;

@@ -71,6 +71,11 @@ impl Log {
         self.end += 1;
     }
 
+    /// Whether a transaction is not yet ended here.
+    pub fn is_unsettled(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// Where a reader of what is committed has to wait.
     pub fn stable_end(&self) -> i64 {
         self.open.values().min().copied().unwrap_or(self.end)

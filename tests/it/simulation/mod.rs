@@ -7,6 +7,7 @@
 //! `INTRADAY_TEST_SEED` names a single one.
 
 mod broker;
+mod cases;
 mod copies;
 mod desk;
 mod group;

@@ -30,6 +30,6 @@ fn input_read_again_after_an_abort_is_found() {
 
 #[test]
 fn a_restore_that_takes_the_stable_end_for_the_end_is_found() {
-    let (_, said) = found_without(Guard::HeadEqualsOffset, 50);
+    let (_, said) = found_without(Guard::HeadEqualsOffset, 100);
     assert!(!said.is_empty());
 }

@@ -157,6 +157,11 @@ impl<R: Role> Worker<R> {
         self.seats.iter().find(|seat| seat.stage.is_none()).map(|seat| seat.restore.last.as_str())
     }
 
+    /// Whether this partition is being restored.
+    pub fn is_restoring(&self, partition: u32) -> bool {
+        self.seats.iter().any(|seat| seat.source.number() == partition && seat.stage.is_none())
+    }
+
     /// Whether it waits for nothing but records. Commits may still be under way: merge takes one for what it shows.
     pub fn is_settled(&self) -> bool {
         self.again.is_empty() && self.inbox.is_empty() && self.leaving.is_none() && self.restoring().is_none()
