@@ -30,6 +30,9 @@ impl Role for OffsetRole {
     fn interval(&self, _lag: i64) -> Duration {
         Duration::ZERO
     }
+    fn commits(&self, _stage: &Self::Stage) -> Option<u64> {
+        None
+    }
     fn idle_after(&self) -> Option<Duration> {
         None
     }

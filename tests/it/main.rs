@@ -32,4 +32,5 @@ mod kafka_topics;
 mod metrics;
 mod reference;
 mod scenario;
+mod simulation;
 mod tidy;
