@@ -12,6 +12,7 @@ use super::worker::{Worker, pause};
 use crate::pipeline::StageKind;
 use crate::pipeline::stage::Stop;
 use rdkafka::consumer::Consumer;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -85,7 +86,7 @@ impl<R: Role> Worker<R> {
                 _ => self.consumer.offsets_for_times(list, ENDS_ASK),
             });
             let checked = asked.and_then(|list| {
-                list.elements().iter().try_for_each(|end| end.error())?;
+                list.elements().iter().try_for_each(TopicPartitionListElem::error)?;
                 Ok(list)
             });
             match checked {
