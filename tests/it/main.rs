@@ -27,6 +27,7 @@ mod kafka_path;
 mod kafka_poison;
 mod kafka_rebalance;
 mod kafka_restart;
+mod kafka_scale;
 mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
