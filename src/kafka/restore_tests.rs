@@ -26,7 +26,7 @@ impl Role for OffsetRole {
     fn start_from(&self) -> StartFrom {
         StartFrom::Earliest
     }
-    fn interval(&self, _behind: bool) -> Duration {
+    fn interval(&self, _lag: i64) -> Duration {
         Duration::ZERO
     }
     fn idle_after(&self) -> Option<Duration> {
@@ -38,6 +38,10 @@ impl Role for OffsetRole {
     fn restore(&self, _: &Source, _: i64, _: &StateRecords) -> Result<i64, Stop> {
         Ok(0)
     }
+    fn commits(&self, _: &i64) -> Option<u64> {
+        None
+    }
+
     fn replay_from(&self, stage: &i64) -> Option<i64> {
         Some(*stage)
     }
