@@ -20,6 +20,7 @@ use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeV
 use reports::{Origin, ReportCollector, Reports};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 use table::Vital;
 
 /// The build that is running.
@@ -83,16 +84,26 @@ impl Vitals {
         Ok(Vitals { meters: Arc::new(meters) })
     }
 
-    /// Shows what an input partition says of itself.
-    pub fn fold_report(&self, topic: &str, partition: u32, report: &StageReport) {
+    /// Shows what an input partition said of itself at `heard`.
+    pub fn fold_report(&self, topic: &str, partition: u32, report: &StageReport, heard: Instant) {
         self.count_unlisted(StageKind::Fold, report);
-        self.meters.reports.keep(Origin::Fold(topic.to_owned(), partition), report);
+        self.meters.reports.keep(Origin::Fold(topic.to_owned(), partition), report, heard);
     }
 
-    /// Shows what a shard says of itself.
-    pub fn merge_report(&self, shard: u32, report: &StageReport) {
+    /// Shows what a shard said of itself at `heard`.
+    pub fn merge_report(&self, shard: u32, report: &StageReport, heard: Instant) {
         self.count_unlisted(StageKind::Merge, report);
-        self.meters.reports.keep(Origin::Merge(shard), report);
+        self.meters.reports.keep(Origin::Merge(shard), report, heard);
+    }
+
+    /// Partitions and shards that said nothing since `since` are shown no more until they do: another copy may have
+    /// taken them over.
+    pub fn forget_silent(&self, since: Instant) {
+        for origin in self.meters.reports.forget_silent(since) {
+            if let Origin::Fold(topic, partition) = origin {
+                self.withdraw_lag(&topic, partition);
+            }
+        }
     }
 
     /// The input partition is no longer ours: its series end, its lag too.
@@ -364,7 +375,7 @@ mod tests {
         let registry = Registry::new();
         let vitals = Vitals::new(&registry, BUILD, WallMs(0)).unwrap();
         let report = StageReport { figures: vec![("groups", 3), ("no_such", 1)], ..StageReport::default() };
-        vitals.merge_report(5, &report);
+        vitals.merge_report(5, &report, Instant::now());
         let text = text(&registry);
         assert!(text.contains("intraday_groups{shard=\"5\"} 3\n"), "{text}");
         assert!(text.contains("intraday_unlisted_figures_total{stage=\"merge\"} 1\n"), "{text}");

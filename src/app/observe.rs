@@ -9,7 +9,7 @@ use crate::time::EventMs;
 use crate::vitals::{Beat, CommitOutcome, Health, Vitals};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Listens to the workers.
 pub struct Watch {
@@ -51,7 +51,7 @@ impl Watch {
 
 impl Observer for Watch {
     fn fold_report(&self, topic: &str, partition: u32, report: &StageReport) {
-        self.vitals.fold_report(topic, partition, report);
+        self.vitals.fold_report(topic, partition, report, Instant::now());
         let mut times = lock(&self.times);
         if let Some(stream_time) = report.stream_time {
             times.folded.insert(partition, stream_time);
@@ -63,7 +63,7 @@ impl Observer for Watch {
     }
 
     fn merge_report(&self, shard: u32, report: &StageReport) {
-        self.vitals.merge_report(shard, report);
+        self.vitals.merge_report(shard, report, Instant::now());
         if let Some(watermark) = report.watermark {
             lock(&self.times).merged.insert(shard, watermark);
         }
@@ -77,8 +77,9 @@ impl Observer for Watch {
         self.vitals.withdraw_fold(topic, partition);
     }
 
-    fn withdraw_merge(&self, shard: u32) {
+    fn withdraw_merge(&self, topic: &str, shard: u32) {
         self.vitals.withdraw_merge(shard);
+        self.vitals.withdraw_lag(topic, shard);
         self.exposition.withdraw(shard);
     }
 

@@ -15,8 +15,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-/// A worker without a commit for this long is left out of scrapes.
-const SILENT_AFTER: Duration = Duration::from_secs(10);
+/// A worker without a commit is left out of scrapes after half the session timeout, but not sooner than this: without
+/// news there is a commit a second, and a loaded machine takes its time.
+const SILENT_AFTER_MIN: Duration = Duration::from_secs(3);
 
 /// The running front.
 pub struct Front {
@@ -57,7 +58,8 @@ impl Front {
         let vitals =
             Vitals::new(&registry, build, wall_now()).map_err(|error| failed("register metrics", &error))?;
         let (board, health) = (Board::new(BoardLimits::default(), vitals.clone()), Health::default());
-        let exposition = Exposition::new(FAMILIES, SILENT_AFTER);
+        let session = Duration::from_millis(settings.kafka.session_timeout_ms.unsigned_abs());
+        let exposition = Exposition::new(FAMILIES, SILENT_AFTER_MIN.max(session / 2));
         let state = HttpState::new(HttpParts {
             exposition: exposition.clone(),
             registry,

@@ -47,6 +47,12 @@ impl Exposition {
         self.apply_at(shard, exposed, Instant::now());
     }
 
+    /// How long a shard, or an input partition, may say nothing and still be shown.
+    #[must_use]
+    pub const fn silent_after(&self) -> Duration {
+        self.silent_after
+    }
+
     /// Shows nothing of `shard` any more.
     pub fn withdraw(&self, shard: u32) {
         self.lock().remove(&shard);

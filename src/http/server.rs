@@ -257,6 +257,9 @@ fn render(state: &HttpState, tenant: Option<&str>) -> prometheus::Result<String>
     state.vitals.exposition(begin.elapsed().as_secs_f64(), rendered.duplicates);
     // The service's own metrics are no tenant's.
     if tenant.is_none() {
+        if let Some(since) = begin.checked_sub(state.exposition.silent_after()) {
+            state.vitals.forget_silent(since);
+        }
         TextEncoder::new().encode_utf8(&state.registry.gather(), &mut rendered.text)?;
     }
     Ok(rendered.text)

@@ -194,7 +194,7 @@ impl<R: Role> Worker<R> {
     fn withdraw(&self, source: &Source) {
         match R::KIND {
             StageKind::Fold => self.post.observer.withdraw_fold(&source.topic, source.number()),
-            StageKind::Merge => self.post.observer.withdraw_merge(source.number()),
+            StageKind::Merge => self.post.observer.withdraw_merge(&source.topic, source.number()),
         }
     }
 

@@ -66,6 +66,10 @@ impl Role for FoldRole {
         FoldStage::restore(Arc::clone(&self.fold), &source.topic, source.number(), offset, records)
     }
 
+    fn commits(&self, stage: &FoldStage) -> Option<u64> {
+        Some(stage.commits())
+    }
+
     fn replay_from(&self, _stage: &FoldStage) -> Option<i64> {
         None
     }

@@ -17,8 +17,8 @@ pub trait Observer: Send + Sync {
     fn exposed(&self, shard: u32, exposed: Vec<Exposed>);
     /// An input partition is no longer ours.
     fn withdraw_fold(&self, topic: &str, partition: u32);
-    /// A shard is no longer ours: none of its series may be shown.
-    fn withdraw_merge(&self, shard: u32);
+    /// A shard, a partition of `topic`, is no longer ours: none of its series may be shown.
+    fn withdraw_merge(&self, topic: &str, shard: u32);
     /// A commit ended: acknowledged where there was no trouble.
     fn commit(&self, stage: StageKind, trouble: Option<Trouble>, took: Duration, records: usize);
     /// A stage was restored (or begun) and continues at `offset`.

@@ -81,6 +81,10 @@ impl Role for CountRole {
         stage.total = u64::try_from(numbers[3]).unwrap();
         Ok(stage)
     }
+    fn commits(&self, _stage: &Counting) -> Option<u64> {
+        None
+    }
+
     fn replay_from(&self, _: &Counting) -> Option<i64> {
         None
     }
@@ -150,7 +154,7 @@ impl Observer for Heard {
     fn withdraw_fold(&self, _: &str, partition: u32) {
         self.totals.lock().unwrap().remove(&partition);
     }
-    fn withdraw_merge(&self, _: u32) {}
+    fn withdraw_merge(&self, _: &str, _: u32) {}
     fn commit(&self, _: StageKind, trouble: Option<Trouble>, _: Duration, _: usize) {
         *self.refused.lock().unwrap() += u32::from(trouble.is_some());
     }

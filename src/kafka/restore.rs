@@ -9,7 +9,7 @@ use super::config::{KafkaConfig, StartFrom};
 use super::context::PlainContext;
 use super::damper::{is_away, is_undecodable};
 use super::error::KafkaError;
-use super::handover::Committed;
+use super::handover::{Committed, same_commit};
 use super::observer::Observer;
 use super::role::{Role, StateRecords};
 use super::source::{Source, list_at};
@@ -169,15 +169,16 @@ impl<R: Role> Restorer<R> {
         let mut last = Stop("nothing was read".to_owned());
         loop {
             // The offset first: state is written with it, so what is read later is at least as new.
-            let offset = committed_offset(asker, source)?;
+            let stored = committed_offset(asker, source)?;
             state.settle(self, order, deadline)?;
             state.read(order, deadline)?;
-            match offset {
+            match stored {
                 None if state.records.is_empty() => return self.begin(asker, source),
-                Some(offset) if !state.records.is_empty() => {
-                    if tried != Some((offset, state.taken)) {
-                        tried = Some((offset, state.taken));
-                        match self.rebuild(order, offset, &state.records) {
+                Some(stored) if !state.records.is_empty() => {
+                    let found = Some((stored.clone(), state.taken));
+                    if tried != found {
+                        tried = found;
+                        match self.rebuild(order, &stored, &state.records) {
                             Ok(begun) => {
                                 fault::at(Point::Restored);
                                 return Ok(begun);
@@ -187,7 +188,7 @@ impl<R: Role> Restorer<R> {
                         }
                     }
                 }
-                one_only => last = self.one_only(one_only, source, &state_source),
+                one_only => last = self.one_only(one_only.map(|one| one.offset), source, &state_source),
             }
             // The marker of the last transaction may reach the offsets before it reaches the state.
             if Instant::now() >= deadline || order.cancelled.load(Ordering::Relaxed) {
@@ -226,8 +227,15 @@ impl<R: Role> Restorer<R> {
         Ok(Begun { stage: self.role.fresh(source, next), next, first: true })
     }
 
-    fn rebuild(&self, order: &Order, offset: i64, records: &StateRecords) -> Result<Begun<R::Stage>, Hitch> {
+    fn rebuild(
+        &self,
+        order: &Order,
+        stored: &Committed,
+        records: &StateRecords,
+    ) -> Result<Begun<R::Stage>, Hitch> {
+        let offset = stored.offset;
         let mut stage = self.role.restore(&order.source, offset, records)?;
+        same_commit(self.role.commits(&stage), stored)?;
         if let Some(from) = self.role.replay_from(&stage).filter(|from| *from < offset) {
             self.replay(order, &mut stage, from, offset)?;
         }
@@ -300,10 +308,10 @@ impl<R: Role> Restorer<R> {
     }
 }
 
-fn committed_offset(client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Option<i64>, Hitch> {
+fn committed_offset(client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Option<Committed>, Hitch> {
     let found = committed(client, [source], ASK_TIMEOUT)
         .map_err(|error| hitch("the committed offset cannot be read", &error))?;
-    Ok(found.into_iter().next().and_then(|(_, stored)| stored).map(|Committed { offset, .. }| offset))
+    Ok(found.into_iter().next().and_then(|(_, stored)| stored))
 }
 
 fn offset_at(

@@ -30,6 +30,9 @@ impl Role for OffsetRole {
     fn interval(&self, _lag: i64) -> Duration {
         Duration::ZERO
     }
+    fn commits(&self, _stage: &Self::Stage) -> Option<u64> {
+        None
+    }
     fn idle_after(&self) -> Option<Duration> {
         None
     }
@@ -65,7 +68,7 @@ impl Observer for Deaf {
     fn merge_report(&self, _: u32, _: &StageReport) {}
     fn exposed(&self, _: u32, _: Vec<Exposed>) {}
     fn withdraw_fold(&self, _: &str, _: u32) {}
-    fn withdraw_merge(&self, _: u32) {}
+    fn withdraw_merge(&self, _: &str, _: u32) {}
     fn commit(&self, _: StageKind, _: Option<Trouble>, _: Duration, _: usize) {}
     fn lag(&self, _: &str, _: u32, _: i64) {}
     fn client_error(&self, _: &'static str) {}

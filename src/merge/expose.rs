@@ -55,6 +55,9 @@ impl Shard {
         for group in due {
             self.states[group as usize].exposure_due = false;
             let Some(tier) = self.tier(group) else { continue };
+            if tier == Tier::Queue && self.states[group as usize].born.is_none() {
+                self.saver.born.push(group);
+            }
             let born = *self.states[group as usize].born.get_or_insert(self.wall);
             let young = self.wall.0 - born.0 < self.config.announce_ms && born.0 > 0;
             let windows_due = self.wall.0 - self.states[group as usize].windows_shown.1.0 >= WINDOWS_PACE_MS;

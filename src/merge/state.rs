@@ -17,7 +17,7 @@ use crate::time::{EventMs, Millis, WallMs};
 use std::collections::VecDeque;
 
 /// The format of the state records.
-pub const STATE_FORMAT: u8 = 1;
+pub const STATE_FORMAT: u8 = 2;
 /// A cycle begins this long after the last one began, wall time.
 pub const CYCLE_MS: Millis = 60_000;
 /// Bytes of entities written with one commit, about.
@@ -36,6 +36,8 @@ pub struct Saver {
     pending: VecDeque<Entity>,
     head: Option<(i64, Vec<u8>)>,
     began: Option<WallMs>,
+    /// Groups that were exposed for the first time: whoever takes the shard over must know until when they show 0.
+    pub born: Vec<GroupId>,
     /// The partials offset of the first batch of a shard that was restored from nothing.
     pub start: Option<i64>,
     /// The partials offset of the last head written: a restore replays from there.
@@ -63,6 +65,9 @@ impl Shard {
                 out.push((b"head".to_vec(), Some(self.first_head())));
             }
             self.begin_cycle();
+        }
+        for group in std::mem::take(&mut self.saver.born) {
+            out.extend(self.write_entity(Entity::Group(group)).map(|(key, value)| (key, Some(value))));
         }
         let mut written = 0;
         while written < COMMIT_BYTES {
@@ -126,6 +131,7 @@ impl Shard {
                 }
                 for sliding in &self.sliding {
                     let slices = sliding.slices(group);
+                    out.string(&sliding.window.name);
                     out.unsigned(slices.len() as u64);
                     let mut delta = Delta::default();
                     for (slice, packed) in slices {
@@ -183,14 +189,16 @@ impl Shard {
         let totals = Totals::read(&mut reader)?;
         state.totals = (totals != Totals::default()).then(|| Box::new(totals));
         let mut delta = Delta::default();
-        for place in 0..self.sliding.len() {
-            if reader.at_end() {
-                break;
-            }
+        // By name: windows may have been added, taken away or put in another order since.
+        while !reader.at_end() {
+            let name = reader.string()?;
+            let mut window = self.sliding.iter_mut().find(|sliding| sliding.window.name == name);
             for _ in 0..reader.count()? {
                 let slice = Slice(reader.signed()?);
                 delta.read(&mut reader)?;
-                self.sliding[place].restore(group, slice, &delta);
+                if let Some(window) = &mut window {
+                    window.restore(group, slice, &delta);
+                }
             }
         }
         state.exposure_due = true;
@@ -247,7 +255,7 @@ impl Shard {
 
 fn read_as_of(reader: &mut Reader<'_>) -> Result<i64, WireError> {
     if reader.byte()? != STATE_FORMAT {
-        return Err(WireError { expected: "state format 1", position: 0 });
+        return Err(WireError { expected: "state format 2", position: 0 });
     }
     reader.signed()
 }

@@ -2,7 +2,11 @@
 
 use super::{Commit, Effect, KpiRecord, MergeInput, StageKind, StageReport, Stop};
 use crate::merge::{MergeConfig, Publication, Shard};
+use crate::time::{Millis, SECOND_MS, WallMs};
 use std::sync::Arc;
+
+/// A shard without news commits this often: what it shows is known to be its own only as long as it may commit.
+const SIGN_MS: Millis = SECOND_MS;
 
 /// Stage 2 of one shard.
 #[derive(Debug)]
@@ -13,6 +17,8 @@ pub struct MergeStage {
     next: i64,
     silent_until: i64,
     publication: Option<Publication>,
+    /// Of the last publish tick, and of the one before the last commit.
+    wall: (WallMs, WallMs),
 }
 
 impl MergeStage {
@@ -26,6 +32,7 @@ impl MergeStage {
             next: start_offset,
             silent_until: start_offset,
             publication: None,
+            wall: (WallMs(i64::MIN / 2), WallMs(i64::MIN / 2)),
         }
     }
 
@@ -78,6 +85,7 @@ impl MergeStage {
                 }
             }
             MergeInput::Publish { wall } => {
+                self.wall.0 = wall;
                 let mut made = self.state.publish(wall);
                 match &mut self.publication {
                     Some(publication) => {
@@ -92,14 +100,19 @@ impl MergeStage {
         Ok(())
     }
 
-    /// Takes what the last publish tick made; `None` if nothing happened since the last commit.
+    /// Takes what the last publish tick made; `None` if nothing happened since the last commit and that is less than a
+    /// second ago.
     pub fn commit(&mut self) -> Option<Commit> {
         let publication = self.publication.take()?;
         let empty =
             publication.records.is_empty() && publication.state.is_empty() && publication.exposed.is_empty();
-        if empty && self.next == self.committed {
+        // A shard that nobody has written to has no state yet, and an offset without state could not be restored from.
+        let is_heard = self.state.sources().all().iter().any(|source| source.heard);
+        let is_sign_due = is_heard && (self.wall.0.0 - self.wall.1.0).abs() >= SIGN_MS;
+        if empty && self.next == self.committed && !is_sign_due {
             return None;
         }
+        self.wall.1 = self.wall.0;
         let records = publication.records.into_iter().map(|record| {
             let (key, value) = (record.key, record.value);
             Effect::Kpi(KpiRecord { key, value, status: record.status, revision: record.revision })

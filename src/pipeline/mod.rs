@@ -11,6 +11,8 @@ pub mod stage;
 
 #[cfg(test)]
 mod fold_restore_test;
+#[cfg(test)]
+mod merge_restore_test;
 
 pub use fold_stage::FoldStage;
 pub use merge_stage::MergeStage;

@@ -11,6 +11,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Where a report comes from: an input partition, or a shard.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,13 +25,18 @@ pub enum Origin {
 /// The last reports by origin. Cloning gives another handle to the same reports.
 #[derive(Clone, Debug, Default)]
 pub struct Reports {
-    kept: Arc<Mutex<BTreeMap<Origin, StageReport>>>,
+    kept: Arc<Mutex<BTreeMap<Origin, (Instant, StageReport)>>>,
 }
 
 impl Reports {
-    /// Keeps `report` in place of what `origin` said before.
-    pub fn keep(&self, origin: Origin, report: &StageReport) {
-        self.lock().insert(origin, report.clone());
+    /// Keeps `report`, heard at that moment, in place of what `origin` said before.
+    pub fn keep(&self, origin: Origin, report: &StageReport, heard: Instant) {
+        self.lock().insert(origin, (heard, report.clone()));
+    }
+
+    /// Shows nothing any more of those that were last heard before `since`; returns them.
+    pub fn forget_silent(&self, since: Instant) -> Vec<Origin> {
+        self.lock().extract_if(.., |_, (heard, _)| *heard < since).map(|(origin, _)| origin).collect()
     }
 
     /// Shows nothing of `origin` any more.
@@ -42,14 +48,14 @@ impl Reports {
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
         let mut families: BTreeMap<&'static str, MetricFamily> = BTreeMap::new();
-        for (origin, report) in self.lock().iter() {
+        for (origin, (_, report)) in self.lock().iter() {
             collect(origin, report, &mut families);
         }
         families.into_values().collect()
     }
 
     // Held for a lookup or a copy, never while waiting.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, StageReport>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, (Instant, StageReport)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -217,8 +223,8 @@ mod tests {
     #[test]
     fn the_last_report_of_a_partition_is_shown_as_it_is() {
         let reports = Reports::default();
-        reports.keep(Origin::Fold("events".into(), 3), &report(10));
-        reports.keep(Origin::Fold("events".into(), 3), &report(12));
+        reports.keep(Origin::Fold("events".into(), 3), &report(10), Instant::now());
+        reports.keep(Origin::Fold("events".into(), 3), &report(12), Instant::now());
         let events = values(&reports, "intraday_events_total");
         let labels = |parts: [&str; 4]| parts.map(str::to_owned).to_vec();
         assert_eq!(
@@ -237,12 +243,24 @@ mod tests {
     #[test]
     fn a_withdrawn_partition_leaves() {
         let reports = Reports::default();
-        reports.keep(Origin::Fold("events".into(), 0), &report(1));
-        reports.keep(Origin::Fold("events".into(), 1), &report(1));
-        reports.keep(Origin::Merge(0), &StageReport::default());
+        reports.keep(Origin::Fold("events".into(), 0), &report(1), Instant::now());
+        reports.keep(Origin::Fold("events".into(), 1), &report(1), Instant::now());
+        reports.keep(Origin::Merge(0), &StageReport::default(), Instant::now());
         reports.withdraw(&Origin::Fold("events".into(), 0));
         let open = values(&reports, "intraday_open_contacts");
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].0, ["events", "1"]);
+    }
+
+    #[test]
+    fn a_silent_partition_is_shown_again_when_it_speaks() {
+        let (reports, now) = (Reports::default(), Instant::now());
+        let (silent, later) = (Origin::Fold("events".into(), 0), now + std::time::Duration::from_secs(5));
+        reports.keep(silent.clone(), &report(1), now);
+        reports.keep(Origin::Fold("events".into(), 1), &report(1), later);
+        assert_eq!(reports.forget_silent(later), std::slice::from_ref(&silent));
+        assert_eq!(values(&reports, "intraday_open_contacts").len(), 1);
+        reports.keep(silent, &report(2), later);
+        assert_eq!(values(&reports, "intraday_open_contacts").len(), 2);
     }
 }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::Value;
 
 use crate::harness::guard::{Signal, output_within};
@@ -181,7 +183,7 @@ pub fn simulated(deployment: &Deployment, rate: u32, span: &str, partitions: i32
     fs::read_to_string(&name).unwrap().lines().map(place).collect()
 }
 
-/// Sends events little by little over `span`, and counts those sent; the rest at once when told to hurry.
+/// Sends events little by little over `span`; the rest at once when told to hurry. It returns when the broker has all.
 pub fn feed<'s>(
     scope: &'s Scope<'s, '_>,
     deployment: &'s Deployment,
@@ -190,16 +192,25 @@ pub fn feed<'s>(
     hurry: &'s AtomicBool,
 ) -> ScopedJoinHandle<'s, ()> {
     scope.spawn(move || {
-        let step = Duration::from_millis(100);
-        let steps = (span.as_millis() / step.as_millis()).max(1) as usize;
-        let mut left = events;
-        while !left.is_empty() {
-            let size = if hurry.load(Ordering::Relaxed) { left.len() } else { events.len().div_ceil(steps) };
-            let (now, later) = left.split_at(size.min(left.len()));
-            deployment.produce(now);
-            left = later;
-            std::thread::sleep(step);
+        let producer: BaseProducer =
+            deployment.kafka.client().set("enable.idempotence", "true").create().expect("a producer");
+        let start = Instant::now();
+        for (number, event) in events.iter().enumerate() {
+            let due = span.mul_f64(number as f64 / events.len() as f64);
+            while start.elapsed() < due && !hurry.load(Ordering::Relaxed) {
+                producer.poll(POLL);
+            }
+            let mut record = BaseRecord::to(&deployment.input).partition(event.partition);
+            record.key = event.key.as_deref();
+            record.payload = event.value.as_deref();
+            while let Err((error, back)) = producer.send(record) {
+                let is_full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                assert!(is_full, "cannot produce: {error}");
+                producer.poll(POLL);
+                record = back;
+            }
         }
+        producer.flush(LIMIT).expect("all events with the broker");
     })
 }
 

@@ -10,8 +10,8 @@ pub mod compare;
 mod engine;
 mod laws;
 mod live;
-mod restart;
-mod settings;
+pub mod restart;
+pub mod settings;
 mod shell;
 mod shrink;
 
