@@ -94,6 +94,15 @@ impl Broker {
         }
     }
 
+    /// Whether the broker, on its way back from a kill, gave up the ends of transactions that it had promised.
+    ///
+    /// A single Kafka node that loads its transactions before it knows itself as the leader of their partitions takes these
+    /// for deleted. What was pending there stays so for ever, and no client can help it; with replicas it does not happen.
+    pub fn lost_transactions(&self) -> bool {
+        let log = fs::read_to_string(log_of(self.node().folder.path())).unwrap_or_default();
+        log.contains("these partitions are likely deleted already")
+    }
+
     /// Suspends it: connections stay open and nothing answers.
     pub fn pause(&self) {
         self.node().guard.signal(Signal::Stop);
