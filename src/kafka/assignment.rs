@@ -51,9 +51,11 @@ impl<R: Role> Worker<R> {
     fn assigned(&mut self, sources: &[Source]) -> Result<(), Stop> {
         self.joined = true;
         self.refuse_grown(sources)?;
-        // The end, because it always exists: the true position is set when the stage is there.
+        // The true position is set when the stage is there, and until then nothing is fetched. No end or beginning: the
+        // client asks for those, the pause outdates the answer, and it asks again half a second later. An answer that
+        // comes after the true position was set would replace it, and records between the two would be passed over.
         let begin = || -> Result<(), rdkafka::error::KafkaError> {
-            let list = list_at(sources, Offset::End)?;
+            let list = list_at(sources, Offset::Offset(0))?;
             match self.post.config.mode {
                 Mode::ExactlyOnce => answer(&self.consumer, true, &list),
                 Mode::None => self.consumer.assign(&list),

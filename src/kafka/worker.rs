@@ -4,7 +4,7 @@
 //! The files `assignment` and `commits` hold two further parts of it.
 
 use super::client;
-use super::clock::wall_now;
+use super::clock::{WatchedClock, wall_now};
 use super::committer::Committer;
 use super::config::{KafkaConfig, Mode};
 use super::context::GroupContext;
@@ -75,6 +75,7 @@ pub struct Worker<R: Role> {
     pub(super) pruner: Option<Pruner>,
     pub(super) held: bool,
     pub(super) joined: bool,
+    clock: WatchedClock,
     last_taken: usize,
     next_beat: Instant,
 }
@@ -106,6 +107,7 @@ impl<R: Role> Worker<R> {
             pruner,
             held: false,
             joined: false,
+            clock: WatchedClock::new(),
             last_taken: 0,
             next_beat: now,
             post,
@@ -173,7 +175,8 @@ impl<R: Role> Worker<R> {
         for _ in 0..TURN_RECORDS {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
-                    let (wall, now) = *wall.get_or_insert_with(|| (wall_now(), Instant::now()));
+                    let (wall, now) =
+                        *wall.get_or_insert_with(|| (self.clock.read().greatest, Instant::now()));
                     if take(&*self.post.role, &mut self.seats, &mut self.last_taken, &message, wall, now)? {
                         return Ok(());
                     }
@@ -231,13 +234,13 @@ impl<R: Role> Worker<R> {
 
     fn mark_idle(&mut self) {
         let Some(idle_after) = self.post.role.idle_after().filter(|_| !self.held) else { return };
-        let now = Instant::now();
+        let (now, wall) = (Instant::now(), self.clock.read().least);
         for seat in &mut self.seats {
             let quiet = seat.at_end && !seat.ahead && now.duration_since(seat.quiet_since) >= idle_after;
             let due = seat.marked_idle.is_none_or(|at| now.duration_since(at) >= IDLE_INTERVAL);
             if let (true, true, true, Some(stage)) = (quiet, due, seat.seeking.is_none(), &mut seat.stage) {
                 seat.marked_idle = Some(now);
-                self.post.role.idle(stage, wall_now());
+                self.post.role.idle(stage, wall);
             }
         }
     }

@@ -6,11 +6,11 @@
 
 mod belated;
 mod bulk;
-mod compare;
-mod engine;
+pub mod compare;
+pub mod engine;
 mod laws;
 mod restart;
-mod settings;
+pub mod settings;
 mod shell;
 mod shrink;
 
