@@ -11,13 +11,18 @@ use super::source::{Source, list_at};
 use super::worker::{Worker, pause};
 use crate::pipeline::StageKind;
 use crate::pipeline::stage::Stop;
-use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a partition that is taken from us may delay the others for its last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
+/// How long the broker may take to say where partitions end, and how long one question waits.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(20);
+const ENDS_ASK: Duration = Duration::from_secs(5);
+const ENDS_PAUSE: Duration = Duration::from_millis(50);
 
 impl<R: Role> Worker<R> {
     /// Answers what the group asked for since the last turn.
@@ -51,17 +56,12 @@ impl<R: Role> Worker<R> {
     fn assigned(&mut self, sources: &[Source]) -> Result<(), Stop> {
         self.joined = true;
         self.refuse_grown(sources)?;
-        // The true position is set when the stage is there, and until then nothing is fetched. No end or beginning: the
-        // client asks for those, the pause outdates the answer, and it asks again half a second later. An answer that
-        // comes after the true position was set would replace it, and records between the two would be passed over.
-        let begin = || -> Result<(), rdkafka::error::KafkaError> {
-            let list = list_at(sources, Offset::Offset(0))?;
-            match self.post.config.mode {
-                Mode::ExactlyOnce => answer(&self.consumer, true, &list),
-                Mode::None => self.consumer.assign(&list),
-            }
+        let list = self.ends(sources)?;
+        let taken = match self.post.config.mode {
+            Mode::ExactlyOnce => answer(&self.consumer, true, &list),
+            Mode::None => self.consumer.assign(&list),
         };
-        begin().map_err(|error| Stop(format!("the assignment cannot be taken: {error}")))?;
+        taken.map_err(|error| Stop(format!("the assignment cannot be taken: {error}")))?;
         if sources.is_empty() {
             return Ok(());
         }
@@ -73,6 +73,30 @@ impl<R: Role> Worker<R> {
             self.seats.push(Seat::new(source.clone(), self.eras, now));
         }
         self.restore(sources)
+    }
+
+    /// Where partitions begin until their stage is there and sets the true position: at the end, because it always exists,
+    /// and as a number. The client looks a logical end up by itself, and where a seek overtakes that look-up, it repeats
+    /// it half a second later and jumps over everything in between.
+    fn ends(&self, sources: &[Source]) -> Result<TopicPartitionList, Stop> {
+        let deadline = Instant::now() + ENDS_TIMEOUT;
+        loop {
+            let asked = list_at(sources, Offset::End).and_then(|list| match sources {
+                [] => Ok(list),
+                _ => self.consumer.offsets_for_times(list, ENDS_ASK),
+            });
+            let checked = asked.and_then(|list| {
+                list.elements().iter().try_for_each(TopicPartitionListElem::error)?;
+                Ok(list)
+            });
+            match checked {
+                Ok(list) => return Ok(list),
+                Err(_) if Instant::now() < deadline => std::thread::sleep(ENDS_PAUSE),
+                Err(error) => {
+                    return Err(Stop(format!("the ends of its partitions cannot be read: {error}")));
+                }
+            }
+        }
     }
 
     /// A partition that did not exist at the start has no state topic partition, and moves keys.

@@ -36,7 +36,8 @@ impl<R: Role> Worker<R> {
         if self.flying || !due {
             return Ok(());
         }
-        self.next_commit = now + self.post.role.interval();
+        let lag = self.seats.iter().map(|seat| seat.lag).sum();
+        self.next_commit = now + self.post.role.interval(lag);
         let sealed = match self.again.is_empty() {
             true => self.seal(wall_now())?,
             false => std::mem::take(&mut self.again),

@@ -55,7 +55,7 @@ impl Role for CountRole {
     fn start_from(&self) -> StartFrom {
         self.kafka.start_from
     }
-    fn interval(&self) -> Duration {
+    fn interval(&self, _lag: i64) -> Duration {
         self.kafka.commit_interval
     }
     fn idle_after(&self) -> Option<Duration> {

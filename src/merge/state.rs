@@ -120,12 +120,17 @@ impl Shard {
                 state.unsaved = false;
                 state.levels.iter().for_each(|level| out.signed(*level));
                 out.optional(state.born.map(|born| born.0));
-                state.totals.write(&mut out);
+                match &state.totals {
+                    Some(totals) => totals.write(&mut out),
+                    None => Totals::default().write(&mut out),
+                }
                 for sliding in &self.sliding {
                     let slices = sliding.slices(group);
                     out.unsigned(slices.len() as u64);
-                    for (slice, delta) in slices {
+                    let mut delta = Delta::default();
+                    for (slice, packed) in slices {
                         out.signed(slice.0);
+                        packed.unpack(&mut delta);
                         delta.write(&mut out);
                     }
                 }
@@ -175,7 +180,8 @@ impl Shard {
             *level = reader.signed()?;
         }
         state.born = reader.optional()?.map(WallMs);
-        state.totals = Totals::read(&mut reader)?;
+        let totals = Totals::read(&mut reader)?;
+        state.totals = (totals != Totals::default()).then(|| Box::new(totals));
         let mut delta = Delta::default();
         for place in 0..self.sliding.len() {
             if reader.at_end() {
