@@ -14,6 +14,7 @@ mod head;
 mod live;
 pub mod panes;
 pub mod publish;
+mod queues;
 pub mod shard;
 mod slice_panes;
 pub mod sliding;

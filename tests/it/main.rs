@@ -22,6 +22,7 @@ mod kafka_path;
 mod kafka_restart;
 mod kafka_topics;
 mod metrics;
+mod page;
 mod reference;
 mod scenario;
 mod tidy;
