@@ -149,6 +149,19 @@ impl Vitals {
         let _absent = self.meters.consumer_lag.remove_label_values(&labels);
     }
 
+    /// A partition is being restored: offsets that are still to be read.
+    pub fn restoring(&self, topic: &str, partition: u32, remaining: i64) {
+        let labels = [topic, &partition.to_string()];
+        self.meters.restore_remaining.with_label_values(&labels).set(remaining);
+    }
+
+    /// The partition is restored, or not ours to restore any more.
+    pub fn restore_ended(&self, topic: &str, partition: u32) {
+        let labels = [topic, &partition.to_string()];
+        // An error says that there was no such series, which is what is wanted.
+        let _absent = self.meters.restore_remaining.remove_label_values(&labels);
+    }
+
     /// A partition was restored `seconds` after its assignment.
     pub fn restored(&self, stage: StageKind, seconds: f64) {
         self.meters.restore_duration.with_label_values(&[stage_name(stage)]).observe(seconds);
@@ -245,6 +258,7 @@ struct Meters {
     revisions: IntCounterVec,
     dead_letters: IntCounterVec,
     restore_duration: HistogramVec,
+    restore_remaining: IntGaugeVec,
     rebalances: IntCounterVec,
     client_errors: IntCounterVec,
     reloads: IntCounterVec,
@@ -265,6 +279,7 @@ impl Meters {
             revisions: counters(registry, &table::REVISIONS)?,
             dead_letters: counters(registry, &table::DEAD_LETTERS)?,
             restore_duration: histograms(registry, &table::RESTORE_DURATION, RESTORE_BOUNDS)?,
+            restore_remaining: gauges(registry, &table::RESTORE_REMAINING)?,
             rebalances: counters(registry, &table::REBALANCES)?,
             client_errors: counters(registry, &table::CLIENT_ERRORS)?,
             reloads: counters(registry, &table::RELOADS)?,

@@ -18,7 +18,14 @@ pub struct Watch {
     health: Health,
     beats: Mutex<BTreeMap<String, Beat>>,
     times: Mutex<Times>,
+    /// When the progress of a restore was last logged.
+    told: Mutex<Option<Instant>>,
+    /// Configurations among the sources, by shard.
+    epochs: Mutex<BTreeMap<u32, i64>>,
 }
+
+/// How often the progress of restores is logged.
+const TELL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How far the stages have got: what the demo's feeder goes by.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +47,24 @@ impl Watch {
             health: front.health.clone(),
             beats: Mutex::default(),
             times: Mutex::default(),
+            told: Mutex::default(),
+            epochs: Mutex::default(),
+        }
+    }
+
+    /// Copies with different settings are accepted, and said.
+    fn tell_epochs(&self, shard: u32, report: &StageReport) {
+        let figure = report.figures.iter().find(|(name, _)| *name == "config_epochs");
+        let Some((_, epochs)) = figure else { return };
+        let before = lock(&self.epochs).insert(shard, *epochs).unwrap_or(1);
+        match (before, *epochs) {
+            (before, now) if before == now => {}
+            (_, configurations @ 2..) => tracing::warn!(
+                shard,
+                configurations,
+                "batches come from copies with different settings that shape measures; right during a roll-out alone"
+            ),
+            _ => tracing::info!(shard, "all batches come from copies with the same settings again"),
         }
     }
 
@@ -64,6 +89,7 @@ impl Observer for Watch {
 
     fn merge_report(&self, shard: u32, report: &StageReport) {
         self.vitals.merge_report(shard, report, Instant::now());
+        self.tell_epochs(shard, report);
         if let Some(watermark) = report.watermark {
             lock(&self.times).merged.insert(shard, watermark);
         }
@@ -75,11 +101,14 @@ impl Observer for Watch {
 
     fn withdraw_fold(&self, topic: &str, partition: u32) {
         self.vitals.withdraw_fold(topic, partition);
+        self.vitals.restore_ended(topic, partition);
     }
 
     fn withdraw_merge(&self, topic: &str, shard: u32) {
         self.vitals.withdraw_merge(shard);
         self.vitals.withdraw_lag(topic, shard);
+        self.vitals.restore_ended(topic, shard);
+        lock(&self.epochs).remove(&shard);
         self.exposition.withdraw(shard);
     }
 
@@ -97,8 +126,18 @@ impl Observer for Watch {
         self.vitals.acknowledged(commit);
     }
 
+    fn restoring(&self, topic: &str, partition: u32, step: &'static str, (done, end): (i64, i64)) {
+        self.vitals.restoring(topic, partition, (end - done).max(0));
+        let mut told = lock(&self.told);
+        if told.is_none_or(|at| at.elapsed() >= TELL_INTERVAL) {
+            *told = Some(Instant::now());
+            tracing::info!(topic, partition, step, done, end, "restoring");
+        }
+    }
+
     fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
         self.vitals.restored(stage, took.as_secs_f64());
+        self.vitals.restore_ended(topic, partition);
         let took_ms = took.as_millis();
         tracing::info!(topic, partition, offset, took_ms, "restored");
     }

@@ -109,6 +109,7 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
         prune_interval: millis(settings.kafka.prune_interval_ms),
         leave_on_stop: settings.kafka.leave_on_stop,
         transaction_timeout: millis(settings.kafka.transaction_timeout_ms),
+        restore_timeout: millis(settings.kafka.restore_timeout_ms),
         idle_after: millis(settings.time.idle_after_ms),
         max_ahead_ms: settings.time.max_ahead_ms,
         group_protocol: match settings.kafka.group_protocol {

@@ -101,6 +101,7 @@ impl<R: Role> Worker<R> {
             source: seat.source.clone(),
             era: seat.era,
             cancelled: seat.cancelled(),
+            progress: Arc::clone(&seat.progress),
         };
         let orders = self.seats.iter().filter(|seat| sources.contains(&seat.source)).map(order).collect();
         let restorer = Restorer {

@@ -119,7 +119,8 @@ impl<R: Role> Worker<R> {
             };
             self.marks.1 += 1;
             let (started, number) = self.marks;
-            let unique = format!("{}-{}-{started:x}-{number:x}", self.post.config.instance, self.post.name);
+            let (instance, name) = (&self.post.config.instance, &self.post.name);
+            let unique = format!("{instance}-{name}-{started:x}-{number:x}@{}", commit.to);
             sealed.push(Sealed {
                 source: seat.source.clone(),
                 era: seat.era,

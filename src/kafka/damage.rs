@@ -99,7 +99,7 @@ impl<R: Role> Worker<R> {
             Finding::Gone { begin } => {
                 return Err(Stop(format!(
                     "records that were not yet read are gone: {source} from offset {next} to {begin}; \
-                     raise the retention of the topic, or delete offsets and state to begin anew"
+                     raise the retention of the topic, and begin anew under another service.id"
                 )));
             }
             Finding::Readable => {

@@ -94,6 +94,13 @@ impl Committed {
         let (_, number) = self.mark.rsplit_once(NUMBER)?;
         u64::from_str_radix(number, 16).ok()
     }
+
+    /// Whether a commit stored it. Tools that set offsets leave no mark, or that of another offset.
+    #[must_use]
+    pub fn is_of_a_commit(&self) -> bool {
+        let mark = self.mark.split(NUMBER).next().unwrap_or_default();
+        mark.rsplit_once('@').is_some_and(|(_, to)| to.parse() == Ok(self.offset))
+    }
 }
 
 /// Comes before the number in a mark.
@@ -171,6 +178,14 @@ mod tests {
         assert!(same_commit(Some(6), &at(5, "a")).is_ok());
         let stop = same_commit(Some(6), &stored).unwrap_err().0;
         assert!(stop.contains("commit 6") && stop.contains("commit 7"), "{stop}");
+    }
+
+    #[test]
+    fn an_offset_set_by_hand_has_no_mark_of_its_own() {
+        assert!(at(9, "a-fold0-1-2@9").is_of_a_commit());
+        assert!(at(9, "a-fold0-1-2@9#1f").is_of_a_commit());
+        assert!(!at(9, "").is_of_a_commit());
+        assert!(!at(7, "a-fold0-1-2@9").is_of_a_commit());
     }
 
     #[test]

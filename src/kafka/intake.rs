@@ -67,7 +67,7 @@ impl<R: Role> Worker<R> {
             }
             return Err(Stop(format!(
                 "records that were not yet read are gone: {gone} ({error}); \
-                 raise the retention of the topic, or delete offsets and state to begin anew"
+                 raise the retention of the topic, and begin anew under another service.id"
             )));
         }
         match (error, error.rdkafka_error_code()) {

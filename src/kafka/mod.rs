@@ -36,6 +36,7 @@ mod halt;
 mod intake;
 mod pace;
 mod probe;
+mod progress;
 #[cfg(test)]
 mod proving;
 mod prune;

@@ -21,6 +21,10 @@ pub trait Observer: Send + Sync {
     fn withdraw_merge(&self, topic: &str, shard: u32);
     /// A commit ended: acknowledged where there was no trouble.
     fn commit(&self, stage: StageKind, trouble: Option<Trouble>, took: Duration, records: usize);
+    /// A partition is being restored: `step` of it has read (this many, of so many) offsets. Told a few times a second.
+    fn restoring(&self, topic: &str, partition: u32, step: &'static str, read: (i64, i64)) {
+        let _ = (topic, partition, step, read);
+    }
     /// A stage was restored (or begun) and continues at `offset`.
     fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
         let _ = (stage, topic, partition, offset, took);

@@ -5,12 +5,13 @@
 
 use super::client;
 use super::clock::wall_now;
-use super::config::{KafkaConfig, StartFrom};
+use super::config::{KafkaConfig, Mode, StartFrom};
 use super::context::PlainContext;
 use super::damper::{is_away, is_undecodable};
 use super::error::KafkaError;
 use super::handover::{Committed, same_commit};
 use super::observer::Observer;
+use super::progress::{Progress, Step};
 use super::role::{Role, StateRecords};
 use super::source::{Source, list_at};
 use super::state_reader::StateReader;
@@ -35,6 +36,9 @@ const OFFSET_UNREAD: &str =
 /// How long one question to the broker may take.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The only way to begin anew: the stages hold parts of each other's past.
+const ANEW: &str = "begin anew under another service.id";
+
 /// Threads of one assignment: a restore mostly waits for the broker.
 const THREADS: usize = 4;
 
@@ -46,6 +50,8 @@ pub struct Order {
     pub era: u64,
     /// Set when nobody waits for it any more.
     pub cancelled: Arc<AtomicBool>,
+    /// Told how far it is.
+    pub progress: Arc<Progress>,
 }
 
 /// A stage that can go on.
@@ -176,13 +182,13 @@ impl<R: Role> Restorer<R> {
             let stored = committed_offset(asker, source)?;
             state.settle(self, order, deadline)?;
             state.read(order, deadline)?;
-            match stored {
+            match &stored {
                 None if state.records.is_empty() => return self.begin(asker, source),
                 Some(stored) if !state.records.is_empty() => {
                     let found = Some((stored.clone(), state.taken));
                     if tried != found {
                         tried = found;
-                        match self.rebuild(order, &stored, &state.records) {
+                        match self.rebuild(order, stored, &state.records) {
                             Ok(begun) => {
                                 fault::at(Point::Restored);
                                 return Ok(begun);
@@ -192,7 +198,10 @@ impl<R: Role> Restorer<R> {
                         }
                     }
                 }
-                one_only => last = self.one_only(one_only.map(|one| one.offset), source, &state_source),
+                one_only => {
+                    let offset = one_only.as_ref().map(|stored| stored.offset);
+                    last = self.one_only(offset, source, &state_source);
+                }
             }
             // The marker of the last transaction may reach the offsets before it reaches the state.
             if Instant::now() >= deadline || order.cancelled.load(Ordering::Relaxed) {
@@ -205,12 +214,12 @@ impl<R: Role> Restorer<R> {
         let group = client::group(&self.config, R::NAME);
         Stop(match offset {
             Some(offset) => format!(
-                "group {group} has offset {offset} for {source}, but {state} holds no state; \
-                 restore the state topic, or delete the group's offset to begin anew"
+                "group {group} has offset {offset} for {source}, but {state} holds no state: \
+                 restore the state topic, or {ANEW}"
             ),
             None => format!(
-                "{state} holds state, but group {group} has no offset for {source}; \
-                 restore the group's offset, or delete the state topic to begin anew"
+                "{state} holds state, but group {group} has no offset for {source}: \
+                 set the offset that it had, or {ANEW}"
             ),
         })
     }
@@ -237,10 +246,21 @@ impl<R: Role> Restorer<R> {
         stored: &Committed,
         records: &StateRecords,
     ) -> Result<Begun<R::Stage>, Hitch> {
-        let offset = stored.offset;
-        let mut stage = self.role.restore(&order.source, offset, records)?;
+        let (source, offset) = (&order.source, stored.offset);
+        let group = client::group(&self.config, R::NAME);
+        let stopped = |stop: Stop| Stop(format!("{stop} (group {group})"));
+        let mut stage = self.role.restore(source, offset, records).map_err(stopped)?;
         same_commit(self.role.commits(&stage), stored)?;
-        if let Some(from) = self.role.replay_from(&stage).filter(|from| *from < offset) {
+        if let Some(from) = self.role.replay_from(&stage).filter(|from| *from != offset) {
+            // What went out up to an offset is known of commits alone. At the state's own offset nothing is lost.
+            if self.config.mode == Mode::ExactlyOnce && !stored.is_of_a_commit() {
+                return Err(Stop(format!(
+                    "group {group} has offset {offset} for {source}, which no commit of this service has stored: it was \
+                     set by hand, and which results went out is not known; set it to {from}, from where results are \
+                     published once more and equal, or {ANEW}"
+                ))
+                .into());
+            }
             self.replay(order, &mut stage, from, offset)?;
         }
         Ok(Begun { stage, next: offset, first: false })
@@ -249,6 +269,7 @@ impl<R: Role> Restorer<R> {
     /// Feeds the stage what it had read after its state was written, up to `until`; nothing is put out.
     fn replay(&self, order: &Order, stage: &mut R::Stage, from: i64, until: i64) -> Result<(), Hitch> {
         let mut next = from;
+        order.progress.tell(Step::Replay, 0, until - from);
         let reader = self.reader(&order.source, Offset::Offset(from), "replay")?;
         let deadline = Instant::now() + self.config.restore_timeout;
         while !order.cancelled.load(Ordering::Relaxed) {
@@ -261,6 +282,7 @@ impl<R: Role> Restorer<R> {
                 Some(Ok(message)) if message.offset() >= until => return Ok(()),
                 Some(Ok(message)) => {
                     next = message.offset() + 1;
+                    order.progress.tell(Step::Replay, next - from, until - from);
                     self.role.take(
                         stage,
                         Record {
@@ -274,7 +296,10 @@ impl<R: Role> Restorer<R> {
                 }
                 Some(Err(ClientError::PartitionEOF(_))) => {}
                 Some(Err(error)) if is_gone(&error) => {
-                    return Err(Stop(format!("its records from offset {from} are gone: {error}")).into());
+                    return Err(Stop(format!(
+                        "its records from offset {from} are gone ({error}): restore the topic, or {ANEW}"
+                    ))
+                    .into());
                 }
                 Some(Err(error)) if is_undecodable(&error) => {
                     return Err(undecodable(&order.source, next, &error).into());
@@ -338,7 +363,7 @@ fn offset_at(
 pub fn undecodable(source: &Source, next: i64, error: &ClientError) -> Stop {
     Stop(format!(
         "{source} holds a batch at or after offset {next} that cannot be decoded ({error}); \
-         restore the topic, or reset the service's state"
+         restore the topic, or begin anew under another service.id"
     ))
 }
 

@@ -91,7 +91,8 @@ fn a_replay_ends_where_it_was_committed_and_not_where_readers_are_told() {
     let config = Arc::new(config);
     let (role, observer) = (Arc::new(OffsetRole), Arc::new(Deaf));
     let restorer = Restorer { role, config: Arc::clone(&config), observer, worker: "merge0".to_owned() };
-    let order = Order { source: Source::new(&topic, 0), era: 1, cancelled: Arc::default() };
+    let order =
+        Order { source: Source::new(&topic, 0), era: 1, cancelled: Arc::default(), progress: Arc::default() };
     let mut stage = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -57,7 +57,7 @@ pub trait Role: Send + Sync + 'static {
     fn pass_over(&self, stage: &mut Self::Stage, first: i64, last: i64, why: &str) -> Result<(), Stop> {
         let _ = stage;
         Err(Stop(format!(
-            "offsets {first} to {last} cannot be decoded ({why}); restore the topic, or reset the service's state"
+            "offsets {first} to {last} cannot be decoded ({why}); restore the topic, or begin anew under another service.id"
         )))
     }
     /// Takes the mark that its partition is idle.

@@ -2,6 +2,7 @@
 //!
 //! Must never know: consumers, how stages work.
 
+use super::progress::Progress;
 use super::source::Source;
 use crate::time::EventMs;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Seat<S> {
     pub stream_time: Option<EventMs>,
     /// Records of its source below this are needed no more.
     pub needed_from: Option<i64>,
+    /// How far its restore is.
+    pub progress: Arc<Progress>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -75,6 +78,7 @@ impl<S> Seat<S> {
             marked_idle: None,
             stream_time: None,
             needed_from: None,
+            progress: Arc::default(),
             cancelled: Arc::default(),
         }
     }

@@ -6,6 +6,7 @@ use super::client;
 use super::config::Mode;
 use super::context::PlainContext;
 use super::damper::is_undecodable;
+use super::progress::Step;
 use super::restore::{ASK_TIMEOUT, Hitch, Order, Restorer, hitch, undecodable};
 use super::role::{Role, StateRecords};
 use super::source::Source;
@@ -31,6 +32,7 @@ pub struct StateReader {
     /// Records read.
     pub taken: u64,
     next: i64,
+    end: i64,
     ended: bool,
 }
 
@@ -39,14 +41,22 @@ impl StateReader {
     pub(super) fn open<R: Role>(restorer: &Restorer<R>, source: &Source) -> Result<StateReader, Hitch> {
         let reader = restorer.reader(source, Offset::Beginning, "state")?;
         let source = source.clone();
-        Ok(StateReader { reader, source, records: StateRecords::new(), taken: 0, next: 0, ended: false })
+        Ok(StateReader {
+            reader,
+            source,
+            records: StateRecords::new(),
+            taken: 0,
+            next: 0,
+            end: 0,
+            ended: false,
+        })
     }
 
     /// Waits until no transaction is pending on the state. The marker of the last one may reach the offsets before it
     /// reaches the state, and a commit without new records leaves the offset where it was: then older state would seem
     /// to fit.
     pub(super) fn settle<R: Role>(
-        &self,
+        &mut self,
         restorer: &Restorer<R>,
         order: &Order,
         deadline: Instant,
@@ -71,6 +81,7 @@ impl StateReader {
             }
             std::thread::sleep(SETTLE_STEP);
         }
+        self.end = written;
         Ok(())
     }
 
@@ -84,6 +95,7 @@ impl StateReader {
                     let key = message.key().unwrap_or_default().to_vec();
                     self.taken += 1;
                     self.next = message.offset() + 1;
+                    order.progress.tell(Step::State, self.next, self.end);
                     match message.payload() {
                         Some(value) => self.records.insert(key, value.to_vec()),
                         None => self.records.remove(&key),

@@ -181,7 +181,8 @@ impl<R: Role> Worker<R> {
             self.prune();
             if Instant::now() >= self.next_beat {
                 let reason = self.waits_for();
-                self.beat(reason);
+                self.tell_progress();
+                self.beat(&reason);
             }
         }
         Ok(())
@@ -267,11 +268,14 @@ impl<R: Role> Worker<R> {
     }
 
     /// What keeps the worker from being ready; empty for nothing.
-    fn waits_for(&self) -> &'static str {
-        if !self.joined {
+    fn waits_for(&self) -> String {
+        if let Some(seat) = self.seats.iter().find(|seat| self.joined && seat.stage.is_none()) {
+            let (step, done, end) = seat.progress.seen();
+            let left = self.seats.iter().filter(|seat| seat.stage.is_none()).count() - 1;
+            return format!("restoring {}: {} {done} of {end}; {left} more", seat.source, step.name());
+        }
+        let reason = if !self.joined {
             "waiting for partitions"
-        } else if self.seats.iter().any(|seat| seat.stage.is_none()) {
-            "restoring state"
         } else if self.seats.iter().any(|seat| seat.examined) {
             "looking at a batch that cannot be decoded"
         } else if self.held || self.flown_since.is_some_and(|since| since.elapsed() > COMMIT_SLOW) {
@@ -280,6 +284,16 @@ impl<R: Role> Worker<R> {
             "catching up"
         } else {
             ""
+        };
+        reason.to_owned()
+    }
+
+    /// Tells how far restores are.
+    fn tell_progress(&self) {
+        for seat in self.seats.iter().filter(|seat| seat.stage.is_none()) {
+            let (step, done, end) = seat.progress.seen();
+            let source = &seat.source;
+            self.post.observer.restoring(&source.topic, source.number(), step.name(), (done, end));
         }
     }
 

@@ -121,10 +121,11 @@ impl Shard {
     /// A level that changed in `pane` may have been shown otherwise in later panes that are current or were: those that
     /// are still open owe a final, whatever is left in them. Told by the batches alone, so that a replay tells the same.
     pub(super) fn show_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
-        let Some(shard_time) = self.sources.shard_time else { return };
+        // Not by the shard time of this batch: one that takes in a gap of days would owe finals of nothing for all of it.
+        let Some(live_until) = self.live_until else { return };
         let panes = &mut self.panes[place];
         let mut later = pane.end.max(panes.closed_through[calendar]);
-        while later <= shard_time {
+        while later <= live_until {
             let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
             later = pane.end;
             let open = panes.panes.entry((pane, calendar)).or_default();

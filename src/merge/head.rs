@@ -87,7 +87,7 @@ impl Shard {
         let mut reader = Reader::new(bytes);
         if reader.byte().map_err(damaged)? != STATE_FORMAT {
             return Err(
-                "merge-state is of another format: run the version that wrote it, or begin anew".to_owned()
+                "merge-state is of another format: run the version that wrote it, or begin anew under another service.id".to_owned()
             );
         }
         if reader.fixed().map_err(damaged)? != self.layout() {

@@ -107,6 +107,8 @@ pub struct Shard {
     /// The watermark that tenants show.
     pub(super) shown_watermark: Option<EventMs>,
     pub(super) counts: ShardCounts,
+    /// Shard time before the last batch: what lay later was not shown before it.
+    pub(super) live_until: Option<EventMs>,
     /// Partials offset + 1 of the last batch.
     pub(super) revision: i64,
     /// Wall time of the last publish tick.
@@ -147,6 +149,7 @@ impl Shard {
             queues: super::queues::Queues::default(),
             shown_watermark: None,
             counts: ShardCounts::default(),
+            live_until: None,
             revision: 0,
             wall: WallMs(0),
             saver: super::state::Saver::default(),
@@ -182,6 +185,7 @@ impl Shard {
             }
         };
         let head = batch.head.clone();
+        self.live_until = self.sources.shard_time;
         self.sources.applied(at, &head);
         self.advance_sliding();
         self.groups.begin_batch();

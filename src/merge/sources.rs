@@ -88,7 +88,7 @@ impl Sources {
         if head.seq != source.seq + 1 {
             return Err(format!(
                 "batches of {}/{} are missing before partials offset {offset}: seq {} came after {} \
-                 (input offsets {}..{}); restore the partials topic or reset the service's state",
+                 (input offsets {}..{}); restore the partials topic, or begin anew under another service.id",
                 head.topic, head.partition, head.seq, source.seq, head.from, head.to
             ));
         }

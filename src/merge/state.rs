@@ -166,7 +166,7 @@ impl Shard {
                 self.read_cell(cell, value).map_err(damaged)?;
             }
         }
-        let head = head.ok_or("merge-state has no head: the state is incomplete; delete it and its offsets together to begin anew")?;
+        let head = head.ok_or("merge-state has no head: the state is incomplete; restore the topic, or begin anew under another service.id")?;
         let as_of = self.read_head(head)?;
         for panes in &mut self.panes {
             for ((pane, calendar), open) in &mut panes.panes {

@@ -51,8 +51,8 @@ impl MergeStage {
         stage.next = stage.state.restore(records).map_err(Stop)?;
         if stage.next > offset {
             return Err(Stop(format!(
-                "merge-state of shard {shard} is at partials offset {}, its group is committed at {offset}: the \
-                 offsets were reset without the state; set them to {} or begin anew under another service.id",
+                "merge-state of shard {shard} is at partials offset {}, its group is committed at {offset}: that was set by \
+                 hand, without the state; set it to {}, or begin anew under another service.id",
                 stage.next, stage.next
             )));
         }

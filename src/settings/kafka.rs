@@ -56,6 +56,8 @@ pub struct Kafka {
     pub transaction_timeout_ms: Millis,
     /// An input topic may have grown to this many partitions; 0: none may have.
     pub accept_partitions: u32,
+    /// How long a restore waits for state that fits the committed offset, milliseconds.
+    pub restore_timeout_ms: Millis,
     /// Replicas of the topics that `topics create` makes; -1: the broker's default.
     pub replication_factor: i32,
     /// How long KPI records are kept, milliseconds.
@@ -86,6 +88,7 @@ impl Default for Kafka {
             prune_interval_ms: MINUTE_MS,
             transaction_timeout_ms: 10 * SECOND_MS,
             accept_partitions: 0,
+            restore_timeout_ms: 30 * SECOND_MS,
             replication_factor: -1,
             kpis_retention_ms: 30 * DAY_MS,
             client: Client::default(),
@@ -118,6 +121,8 @@ impl Section for Kafka {
         let transaction = Span { least_ms: SECOND_MS, most_ms: 15 * MINUTE_MS };
         fields.value("transaction_timeout", &mut self.transaction_timeout_ms, transaction);
         fields.value("accept_partitions", &mut self.accept_partitions, Count { least: 0, most: 100_000 });
+        let restore = Span { least_ms: SECOND_MS, most_ms: HOUR_MS };
+        fields.value("restore_timeout", &mut self.restore_timeout_ms, restore);
         fields.value("replication_factor", &mut self.replication_factor, Count { least: -1, most: 32 });
         let retention = Span { least_ms: HOUR_MS, most_ms: 3_660 * DAY_MS };
         fields.value("kpis_retention", &mut self.kpis_retention_ms, retention);

@@ -137,6 +137,8 @@ vitals! {
         "Dead letters of acknowledged commits, by reason.";
     RESTORE_DURATION = Histogram "intraday_restore_duration_seconds" in "seconds" by ["stage"]:
         "Time from the assignment of a partition to the end of its restore.";
+    RESTORE_REMAINING = Gauge "intraday_restore_remaining_records" in "records" by ["topic", "partition"]:
+        "Offsets still to be read until the partition is restored, of its state or of what followed it; absent when it is.";
     REBALANCES = Counter "intraday_rebalances_total" in "partitions" by ["stage", "kind"]:
         "Partitions assigned, revoked or lost.";
     CLIENT_ERRORS = Counter "intraday_kafka_client_errors_total" in "errors" by ["kind"]:

@@ -28,6 +28,7 @@ mod kafka_path;
 mod kafka_poison;
 mod kafka_rebalance;
 mod kafka_restart;
+mod kafka_restore;
 mod kafka_scale;
 mod kafka_shutdown;
 mod kafka_topics;

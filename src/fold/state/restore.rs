@@ -26,14 +26,12 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RestoreError {
     /// There is no head.
-    #[error(
-        "the state has no head: begin anew by deleting the state topic and the committed offsets together"
-    )]
+    #[error("the state has no head: restore the state topic, or begin anew under another service.id")]
     NoHead,
     /// Written by a program of another format.
     #[error(
         "the state is of format {found} and this program reads {STATE_FORMAT}: run the program that wrote it, or begin \
-         anew under another service id"
+         anew under another service.id"
     )]
     Format {
         /// Its format.
@@ -42,7 +40,7 @@ pub enum RestoreError {
     /// What cannot change under existing state changed.
     #[error(
         "the state was written with another layout, {name} was {found:#x} and is {asked:#x}: set it back, or begin \
-         anew under another service id"
+         anew under another service.id"
     )]
     Layout {
         /// What changed.
@@ -55,7 +53,7 @@ pub enum RestoreError {
     /// State and committed offset are of different commits.
     #[error(
         "the state ends at offset {state} and the committed offset is {committed}: they are written together, so one \
-         of them was changed or not read to its end; restore both, or delete both"
+         of them was changed; set the committed offset to {state}, or begin anew under another service.id"
     )]
     Offset {
         /// Where the state ends.
@@ -65,7 +63,8 @@ pub enum RestoreError {
     },
     /// A record cannot be read.
     #[error(
-        "state record `{key}` cannot be used ({reason}): restore the state topic, or delete it with the offsets"
+        "state record `{key}` cannot be used ({reason}): restore the state topic, or begin anew under another \
+         service.id"
     )]
     Damaged {
         /// Its key.
@@ -75,7 +74,8 @@ pub enum RestoreError {
     },
     /// Records are missing, or of another time than the rest.
     #[error(
-        "the state has {found} {what} and its head says {said}: restore the state topic, or delete it with the offsets"
+        "the state has {found} {what} and its head says {said}: restore the state topic, or begin anew under another \
+         service.id"
     )]
     Incomplete {
         /// Of what.

@@ -233,6 +233,11 @@ impl Broker {
         offsets.collect()
     }
 
+    /// Whether there is such a topic.
+    pub fn exists(&self, topic: &str) -> bool {
+        known_partitions(&consumer(&self.client()), topic) > 0
+    }
+
     /// How many partitions a topic has; panics where there is no such topic.
     pub fn partitions(&self, topic: &str) -> i32 {
         partitions(&consumer(&self.client()), topic)
