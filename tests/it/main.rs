@@ -10,6 +10,7 @@
               with #[test] for tests, and not those that they call"
 )]
 
+mod alerts;
 mod demo;
 mod deploy;
 mod differential;

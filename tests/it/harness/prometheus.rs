@@ -46,19 +46,32 @@ impl Prometheus {
 
     /// As [`Prometheus::start`], with the text of a rule file; rules are evaluated each second.
     pub fn start_with_rules(targets: &[Target], rules: &str) -> Option<Prometheus> {
+        let own = Target { job: "prometheus".to_owned(), address: format!("127.0.0.1:{}", free_port()) };
+        let text = configuration(&own, targets, !rules.is_empty());
+        Prometheus::start_at(&own.address, &text, &[("rules.yml", rules)])
+    }
+
+    /// Starts one with a configuration of the test's own, and files that it names beside it, as name and text.
+    ///
+    /// None where no Prometheus can be had; panics where one can but does not start.
+    pub fn start_from(configuration: &str, beside: &[(&str, &str)]) -> Option<Prometheus> {
+        Prometheus::start_at(&format!("127.0.0.1:{}", free_port()), configuration, beside)
+    }
+
+    fn start_at(address: &str, configuration: &str, beside: &[(&str, &str)]) -> Option<Prometheus> {
         let server = present(tool(Packaged::Prometheus))?;
         let folder = RunFolder::new("prometheus");
-        let own = Target { job: "prometheus".to_owned(), address: format!("127.0.0.1:{}", free_port()) };
         let config = folder.path().join("prometheus.yml");
-        let written = fs::write(&config, configuration(&own, targets, !rules.is_empty()))
-            .and_then(|()| fs::write(folder.path().join("rules.yml"), rules));
-        written.unwrap_or_else(|e| panic!("cannot write {}: {e}", folder.path().display()));
+        for (name, text) in [("prometheus.yml", configuration)].iter().chain(beside) {
+            fs::write(folder.path().join(name), text)
+                .unwrap_or_else(|e| panic!("cannot write {}: {e}", folder.path().display()));
+        }
         let mut command = server.command();
         command.arg(format!("--config.file={}", config.display()));
         command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
-        command.arg(format!("--web.listen-address={}", own.address));
+        command.arg(format!("--web.listen-address={address}"));
         let mut process = Process::start(&command);
-        let url = format!("http://{}", own.address);
+        let url = format!("http://{address}");
         process.wait_for_http(&format!("{url}/-/ready"), START_LIMIT);
         Some(Prometheus { process, url, _folder: folder })
     }
