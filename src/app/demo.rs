@@ -11,7 +11,7 @@ use super::serve::Front;
 use super::{Failure, span_ms, table, wall_now};
 use crate::kafka::{DemoBroker, EventProducer, KafkaConfig, Service, Stages};
 use crate::settings::{Mode, Settings, StartFrom};
-use crate::shutdown;
+use crate::shutdown::{self, Signals};
 use crate::simulate::{Scenario, Simulation};
 use crate::time::{EventMs, HOUR_MS, MINUTE_MS, Millis};
 use std::io::{IsTerminal, Write};
@@ -28,11 +28,13 @@ const SHARDS: u32 = 4;
 const AHEAD_BYTES: u64 = 3 * 1_024 * 1_024;
 /// How far the fold may be ahead of the merge, event time.
 const AHEAD_MS: Millis = 5 * MINUTE_MS;
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+const CLOSE_PATIENCE: Duration = Duration::from_millis(600);
 const FLUSH: Duration = Duration::from_secs(10);
 
 /// Runs the demo.
 pub fn demo(args: &DemoArgs) -> Result<(), Failure> {
+    let mut signals = shutdown::listen().map_err(|error| Failure::run("listen for signals", error))?;
     let bound = args.bound.as_deref().map(|text| span_ms("--for", text)).transpose()?;
     let listen: SocketAddr = args.listen.parse().map_err(|_| {
         Failure::Usage(format!("--listen {:?} is no address such as 127.0.0.1:9464", args.listen))
@@ -54,11 +56,11 @@ pub fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let service = Service::start(Arc::clone(&kafka), stages, observer, front.board_feed()).map_err(failed)?;
     let feeder = Feeder::start(args, &kafka, Arc::clone(&watch));
     say(&greeting(&front, broker.brokers(), args));
-    let outcome = show(&front, &watch, &feeder, bound);
+    let outcome = show(&front, &mut signals, &watch, &feeder, bound);
     let fed = feeder.end();
     let stopped = service.stop(STOP_PATIENCE);
     summary(&front, &watch.times(), fed.as_ref().copied().unwrap_or(0));
-    front.close();
+    front.close(CLOSE_PATIENCE);
     if stopped.is_err() {
         shutdown::exit_now(outcome.is_err());
     }
@@ -93,17 +95,21 @@ fn greeting(front: &Front, brokers: &str, args: &DemoArgs) -> String {
 }
 
 /// Shows the table until the end: the bound, a signal, or a failure of the feeder.
-fn show(front: &Front, watch: &Watch, feeder: &Feeder, bound_ms: Option<Millis>) -> Result<(), Failure> {
+fn show(
+    front: &Front,
+    signals: &mut Signals,
+    watch: &Watch,
+    feeder: &Feeder,
+    bound_ms: Option<Millis>,
+) -> Result<(), Failure> {
     let began = Instant::now();
     let terminal = std::io::stdout().is_terminal();
     let every = Duration::from_secs(if terminal { 1 } else { 10 });
     let mut next = began + Duration::from_secs(2);
     front.block_on(async {
-        let signal = shutdown::signal();
-        tokio::pin!(signal);
         loop {
             tokio::select! {
-                _ = &mut signal => return Ok(()),
+                _ = signals.first() => return Ok(()),
                 () = tokio::time::sleep(Duration::from_millis(100)) => {}
             }
             if feeder.is_over() {

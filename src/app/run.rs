@@ -9,15 +9,25 @@ use crate::shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the last commit and the leaving may take.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last commit and the leaving may take, from the signal.
+const STOP_PATIENCE: Duration = Duration::from_millis(3_600);
+/// How long connections may then take to end. Both together are less than the 5 s that a stop has.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(600);
 
 /// Runs the service until a signal or a failure.
 pub fn run(settings: &Settings) -> Result<(), Failure> {
     crate::telemetry::start();
+    let mut signals = shutdown::listen().map_err(|error| Failure::run("listen for signals", error))?;
     let kafka = Arc::new(kafka_config(settings));
-    let inputs = topics::check(&kafka).map_err(|error| Failure::Run(error.to_string()))?;
     let front = Front::open(settings, settings.http.listen)?;
+    let asked = Arc::clone(&kafka);
+    // A broker that is away takes its time to be so; a signal is not kept waiting for it.
+    let Some(inputs) = front.unless_signal(&mut signals, move || topics::check(&asked)) else {
+        tracing::info!("stopped before the start");
+        front.close(CLOSE_PATIENCE);
+        return Ok(());
+    };
+    let inputs = inputs.map_err(|error| Failure::Run(error.to_string()))?;
     tracing::info!(address = %front.address(), id = %kafka.id, instance = %kafka.instance, "serving");
     let stages = Stages {
         fold: Arc::new(settings.fold_config()),
@@ -28,11 +38,11 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
     let service = Service::start(kafka, stages, watch, front.board_feed())
         .map_err(|error| Failure::Run(error.to_string()))?;
     let service = Arc::new(service);
-    let failure = front.until_signal_or(&service);
+    let failure = front.until_signal_or(&mut signals, &service);
     let stopped = service.stop(STOP_PATIENCE);
-    front.close();
+    front.close(CLOSE_PATIENCE);
     if let Err(error) = stopped {
-        tracing::error!(%error, "not everything ended in time");
+        tracing::warn!(%error, "not everything ended in time");
         shutdown::exit_now(failure.is_some());
     }
     match failure {
@@ -69,6 +79,7 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
         commit_interval: millis(settings.time.commit_interval_ms),
         publish_interval: millis(settings.time.publish_interval_ms),
         session_timeout: millis(settings.kafka.session_timeout_ms),
+        leave_on_stop: settings.kafka.leave_on_stop,
         transaction_timeout: millis(settings.kafka.transaction_timeout_ms),
         idle_after: millis(settings.time.idle_after_ms),
         max_ahead_ms: settings.time.max_ahead_ms,

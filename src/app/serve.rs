@@ -6,7 +6,7 @@ use crate::kafka::Service;
 use crate::kpi::families::FAMILIES;
 use crate::kpi::print::catalog_json;
 use crate::settings::Settings;
-use crate::shutdown;
+use crate::shutdown::Signals;
 use crate::vitals::{Build, Health, Registry, Vitals};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,8 +91,27 @@ impl Front {
         }
     }
 
+    /// Does `work` on a thread of its own; `None` if a signal comes first.
+    pub fn unless_signal<T: Send + 'static>(
+        &self,
+        signals: &mut Signals,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, result) = oneshot::channel();
+        std::thread::spawn(move || {
+            // Nobody listens once a signal has come.
+            let _ = done.send(work());
+        });
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = signals.first() => None,
+                result = result => result.ok(),
+            }
+        })
+    }
+
     /// Waits for a signal, or for the service to fail; what failed.
-    pub fn until_signal_or(&self, service: &Arc<Service>) -> Option<String> {
+    pub fn until_signal_or(&self, signals: &mut Signals, service: &Arc<Service>) -> Option<String> {
         let failing = Arc::clone(service);
         let (failed, failure) = oneshot::channel();
         std::thread::spawn(move || {
@@ -101,7 +120,7 @@ impl Front {
         });
         self.runtime.block_on(async {
             tokio::select! {
-                signal = shutdown::signal() => {
+                signal = signals.first() => {
                     tracing::info!(signal, "stopping");
                     None
                 }
@@ -115,11 +134,10 @@ impl Front {
         self.runtime.block_on(future)
     }
 
-    /// Ends the server.
-    pub fn close(self) {
+    /// Ends the server within `patience`: streams are told, what is still open then is cut.
+    pub fn close(self, patience: Duration) {
         let _ = self.stop.send(());
-        let ended =
-            self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(4), self.served).await });
+        let ended = self.runtime.block_on(async { tokio::time::timeout(patience, self.served).await });
         if ended.is_err() {
             tracing::warn!("connections were still open at the end");
         }

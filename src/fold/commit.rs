@@ -22,7 +22,7 @@ const BATCH_BYTES: usize = 500 * 1024;
 const VALUES_MAX: usize = 16_384;
 
 /// Groups whose ids are kept from commit to commit.
-const GROUPS_MAX: usize = 200_000;
+const GROUPS_MAX: usize = 50_000;
 
 /// How often a shard hears of the source at least, by the clock and by the watermark.
 const HEARTBEAT_MS: Millis = SECOND_MS;
@@ -34,7 +34,8 @@ pub type ShardBatch = (u32, Vec<u8>);
 #[derive(Debug)]
 pub struct Outbox {
     lanes: Vec<Lane>,
-    ids: DenseMap<Group, u32>,
+    /// The shard of a group, and its id there.
+    ids: DenseMap<Group, (u32, u32)>,
     shard_by_tenant: DenseMap<Sym, u32>,
     hash_key: [u8; 16],
 }
@@ -42,6 +43,8 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 struct Lane {
     writer: BatchWriter,
+    /// Groups that have an id here.
+    groups: u32,
     seq: u64,
     told: Option<Told>,
 }
@@ -91,6 +94,7 @@ impl Outbox {
         let mut batches = Vec::with_capacity(self.lanes.len());
         if self.ids.len() > GROUPS_MAX {
             self.ids.clear();
+            self.lanes.iter_mut().for_each(|lane| lane.groups = 0);
         }
         let before = self.seqs();
         let Fold { sink, now, places, clock, .. } = fold;
@@ -163,12 +167,16 @@ impl<'n, T: Fn(Sym) -> &'n str> Post<'_, T> {
     /// The shard of a group, and its place in the batch that is being filled.
     fn place(&mut self, group: &Group) -> (usize, u64) {
         let Outbox { lanes, ids, shard_by_tenant, hash_key } = &mut *self.outbox;
-        let (text, shards) = (&self.text, lanes.len() as u32);
-        let tenant = group.dims[Dimension::Tenant.index()];
-        let shard =
-            *shard_by_tenant.entry(tenant).or_insert_with(|| shard_of(hash_key, text(tenant), shards));
-        let next = ids.len() as u32;
-        let id = *ids.entry(*group).or_insert(next);
+        let text = &self.text;
+        let (shard, id) = *ids.entry(*group).or_insert_with(|| {
+            let tenant = group.dims[Dimension::Tenant.index()];
+            let shards = lanes.len() as u32;
+            let shard =
+                *shard_by_tenant.entry(tenant).or_insert_with(|| shard_of(hash_key, text(tenant), shards));
+            let known = &mut lanes[shard as usize].groups;
+            *known += 1;
+            (shard, *known - 1)
+        });
         let values = group.dims.iter().map(|sym| (sym.0, text(*sym)));
         (shard as usize, lanes[shard as usize].writer.group(id, group.family, values))
     }

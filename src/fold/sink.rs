@@ -10,17 +10,28 @@ use crate::measure::delta::Delta;
 use crate::measure::ids::{Count, Level, Span, Tally};
 use crate::time::window::Slice;
 use crate::time::{EventMs, Millis};
+use std::hash::{Hash, Hasher};
 
 /// Dimension values in canonical order.
 pub type Dims = [Sym; Dimension::LEN];
 
 /// A group as the fold knows it: which measurements it takes, and its dimension values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Group {
     /// Which measurements it takes.
     pub family: Family,
     /// Its dimension values; those that no grouping set tells apart are empty.
     pub dims: Dims,
+}
+
+impl Hash for Group {
+    /// Two values at a time: groups are looked up for each measurement.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u8(self.family as u8);
+        for pair in self.dims.chunks(2) {
+            state.write_u64(pair.iter().fold(0, |word, sym| word << 32 | u64::from(sym.0)));
+        }
+    }
 }
 
 /// The deltas of the commit that is being filled, in the order of their first measurement.

@@ -11,11 +11,21 @@ use super::source::{Source, list_at};
 use super::worker::{Worker, pause};
 use crate::pipeline::StageKind;
 use crate::pipeline::stage::Stop;
-use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How long a broker may take to say where a partition ends.
+const ASK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long leaving a group may take at most.
+const LEAVE: Duration = Duration::from_secs(1);
+/// How long after the request to stop it must be done, whatever it was that took the time.
+const LEAVE_BY: Duration = Duration::from_millis(3_200);
+/// How long after the partitions were given back the client may take to send the message.
+const LEAVE_SENT: Duration = Duration::from_millis(150);
+/// Longest wait for a client that leaves.
+const LEAVE_STEP: Duration = Duration::from_millis(20);
 /// How long a partition that is taken from us may delay the others for its last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
 
@@ -51,9 +61,11 @@ impl<R: Role> Worker<R> {
     fn assigned(&mut self, sources: &[Source]) -> Result<(), Stop> {
         self.joined = true;
         self.refuse_grown(sources)?;
-        // The end, because it always exists: the true position is set when the stage is there.
+        // The true position is set when the stage is there. No end or beginning by name: the client asks for those, the
+        // pause outdates the answer, and it asks again half a second later. An answer that comes after the true position
+        // was set would replace it, and records between the two would be passed over.
         let begin = || -> Result<(), rdkafka::error::KafkaError> {
-            let list = list_at(sources, Offset::End)?;
+            let list = self.existing(sources)?;
             match self.post.config.mode {
                 Mode::ExactlyOnce => answer(&self.consumer, true, &list),
                 Mode::None => self.consumer.assign(&list),
@@ -71,6 +83,19 @@ impl<R: Role> Worker<R> {
             self.seats.push(Seat::new(source.clone(), self.eras, now));
         }
         self.restore(sources)
+    }
+
+    /// The partitions, each at an offset that exists: the client may fetch there before it is paused, and an offset that
+    /// retention has passed would be an error of a partition that lacks nothing.
+    fn existing(&self, sources: &[Source]) -> Result<TopicPartitionList, rdkafka::error::KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for source in sources {
+            let ends = self.consumer.fetch_watermarks(&source.topic, source.partition, ASK_TIMEOUT);
+            // Brokers that do not answer serve no fetch either.
+            let end = ends.map_or(0, |(_, end)| end);
+            list.add_partition_offset(&source.topic, source.partition, Offset::Offset(end))?;
+        }
+        Ok(list)
     }
 
     /// A partition that did not exist at the start has no state topic partition, and moves keys.
@@ -150,6 +175,42 @@ impl<R: Role> Worker<R> {
         match R::KIND {
             StageKind::Fold => self.post.observer.withdraw_fold(&source.topic, source.number()),
             StageKind::Merge => self.post.observer.withdraw_merge(source.number()),
+        }
+    }
+
+    /// Gives the group back what is left and tells it that we go, so that others take over at once.
+    ///
+    /// The client never tells it for a static member that closes, but does for one that unsubscribes first.
+    pub(super) fn leave(&mut self) {
+        let context = self.consumer.context();
+        // From here on the client waits inside its own calls; deferred answers would hang it.
+        context.close();
+        while let Some(rebalance) = context.take_rebalance() {
+            let (assigned, sources) = match rebalance {
+                Rebalance::Assigned(sources) => (true, sources),
+                Rebalance::Revoked(sources) | Rebalance::Lost(sources) => (false, sources),
+            };
+            let answered =
+                list_at(&sources, Offset::End).and_then(|list| answer(&self.consumer, assigned, &list));
+            if let Err(error) = answered {
+                tracing::debug!(%error, "answering a rebalance before leaving");
+            }
+        }
+        if self.post.config.mode == Mode::None || !self.joined || !self.post.config.leave_on_stop {
+            return;
+        }
+        self.consumer.unsubscribe();
+        let deadline = self.post.halt.cut(Instant::now() + LEAVE, LEAVE_BY);
+        let mut given_back = None;
+        while Instant::now() < deadline {
+            // What is still delivered is not taken: it is nobody's any more.
+            drop(self.consumer.poll(LEAVE_STEP));
+            if self.consumer.context().has_given_back() {
+                let since = *given_back.get_or_insert_with(Instant::now);
+                if since.elapsed() >= LEAVE_SENT {
+                    return;
+                }
+            }
         }
     }
 

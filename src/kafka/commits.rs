@@ -8,15 +8,17 @@ use crate::pipeline::stage::Stop;
 use crate::pipeline::{Commit, StageKind};
 use crate::time::WallMs;
 use rdkafka::consumer::Consumer;
-use std::sync::mpsc::TryRecvError;
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use super::clock::wall_now;
 
 /// How long a full stage may wait for the commit in flight before its partitions are paused.
 const FULL_WAIT: Duration = Duration::from_secs(1);
-/// How long the last commit of an orderly stop may take.
-const FINISH: Duration = Duration::from_secs(5);
+/// How long after the request to stop the last commit may still go on: the rest is for leaving, within 5 s in all.
+const FINISH: Duration = Duration::from_millis(2_500);
+/// How soon a wait for a commit sees a request to stop.
+const REPLY_STEP: Duration = Duration::from_millis(50);
 /// Longest pause before a refused commit goes again.
 const AGAIN_PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -36,7 +38,8 @@ impl<R: Role> Worker<R> {
         if self.flying || !due {
             return Ok(());
         }
-        self.next_commit = now + self.post.role.interval();
+        let lag = self.seats.iter().map(|seat| seat.lag).sum();
+        self.next_commit = now + self.post.role.interval(lag);
         let sealed = match self.again.is_empty() {
             true => self.seal(wall_now())?,
             false => std::mem::take(&mut self.again),
@@ -60,8 +63,18 @@ impl<R: Role> Worker<R> {
         let deadline = Instant::now() + patience;
         let mut sealed_last = false;
         loop {
+            let left = self.post.halt.cut(deadline, FINISH).saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                tracing::warn!(
+                    worker = self.post.name,
+                    "the last commit did not end in time; what is not committed is redone by whoever goes on"
+                );
+                return Ok(());
+            }
             if !self.flying {
+                let pause = self.next_commit.saturating_duration_since(Instant::now());
                 let sealed = if !self.again.is_empty() {
+                    std::thread::sleep(pause.min(left));
                     std::mem::take(&mut self.again)
                 } else if sealed_last {
                     return Ok(());
@@ -72,12 +85,7 @@ impl<R: Role> Worker<R> {
                 self.hand_over(sealed)?;
                 continue;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                tracing::warn!(worker = self.post.name, "the last commit did not end in time");
-                return Ok(());
-            }
-            self.wait_for_reply(left)?;
+            self.wait_for_reply(left.min(REPLY_STEP))?;
         }
     }
 
@@ -95,7 +103,8 @@ impl<R: Role> Worker<R> {
     fn wait_for_reply(&mut self, patience: Duration) -> Result<(), Stop> {
         match self.committer.replies.recv_timeout(patience) {
             Ok(reply) => self.hear(reply),
-            Err(_) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => Err(Stop("its committer ended".to_owned())),
         }
     }
 

@@ -4,11 +4,11 @@
 
 use super::config::{KafkaConfig, Mode};
 use super::error::KafkaError;
+use super::halt::Halt;
 use super::handover::{Fate, Handover, Outcome, Reply, Sealed, fate};
 use super::observer::Observer;
 use super::transaction::{Failure, Line, committed, offsets_client};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ impl Committer {
         role: &'static str,
         worker: &str,
         observer: &Arc<dyn Observer>,
-        stop: &Arc<AtomicBool>,
+        halt: &Arc<Halt>,
     ) -> Result<Committer, KafkaError> {
         let (handovers, inbox) = mpsc::sync_channel(1);
         let (outbox, replies) = mpsc::channel();
@@ -51,7 +51,7 @@ impl Committer {
             role,
             worker: worker.to_owned(),
             observer: Arc::clone(observer),
-            stop: Arc::clone(stop),
+            halt: Arc::clone(halt),
             line: None,
             reopens: 0,
         };
@@ -76,7 +76,7 @@ struct Desk {
     role: &'static str,
     worker: String,
     observer: Arc<dyn Observer>,
-    stop: Arc<AtomicBool>,
+    halt: Arc<Halt>,
     line: Option<Line>,
     reopens: u32,
 }
@@ -139,11 +139,11 @@ impl Desk {
                 Ok(stored) => break stored,
                 Err(error) => {
                     self.reopens += 1;
-                    if self.reopens > REOPENS_MAX || self.stop.load(Ordering::Relaxed) {
+                    if self.reopens > REOPENS_MAX || self.halt.is_asked() {
                         return Err(format!("committed offsets cannot be read: {error}"));
                     }
                     self.observer.client_error(&format!("committed offsets: {error}"));
-                    std::thread::sleep(REOPEN_PAUSE);
+                    self.halt.pause(REOPEN_PAUSE);
                 }
             }
         };
@@ -174,11 +174,11 @@ impl Desk {
                 Err(Failure::Impossible(reason)) => return Err(reason),
                 Err(Failure::Aborted(reason) | Failure::Unknown(reason)) => reason,
             };
-            if self.reopens > REOPENS_MAX || self.stop.load(Ordering::Relaxed) {
+            if self.reopens > REOPENS_MAX || self.halt.is_asked() {
                 return Err(reason);
             }
             self.observer.client_error(&reason);
-            std::thread::sleep(REOPEN_PAUSE);
+            self.halt.pause(REOPEN_PAUSE);
         }
     }
 }

@@ -73,6 +73,8 @@ pub struct KafkaConfig {
     pub max_ahead_ms: Millis,
     /// The protocol of the groups.
     pub group_protocol: GroupProtocol,
+    /// A copy that stops in good order leaves its groups: others take over at once instead of after the session timeout.
+    pub leave_on_stop: bool,
     /// How long a restore waits for state that the committed offset promises.
     pub restore_timeout: Duration,
     /// Replicas of topics that are created; `None`: the broker's default.
@@ -101,6 +103,7 @@ impl Default for KafkaConfig {
             idle_after: Duration::from_secs(5),
             max_ahead_ms: 5 * MINUTE_MS,
             group_protocol: GroupProtocol::Classic,
+            leave_on_stop: true,
             restore_timeout: Duration::from_secs(30),
             replication: None,
             kpis_retention: Duration::from_secs(30 * 24 * 3_600),

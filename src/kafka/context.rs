@@ -45,6 +45,7 @@ pub struct GroupContext {
     pending: AtomicBool,
     ends: Mutex<Vec<PartitionEnd>>,
     closing: AtomicBool,
+    given_back: AtomicBool,
 }
 
 impl GroupContext {
@@ -56,6 +57,7 @@ impl GroupContext {
             pending: AtomicBool::new(false),
             ends: Mutex::default(),
             closing: AtomicBool::new(false),
+            given_back: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +82,11 @@ impl GroupContext {
     /// From now on rebalances are answered inside the callback: a consumer that closes waits for the answer.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
+    }
+
+    /// Whether partitions were given back since [`GroupContext::close`].
+    pub fn has_given_back(&self) -> bool {
+        self.given_back.load(Ordering::Acquire)
     }
 }
 
@@ -107,6 +114,7 @@ impl ConsumerContext for GroupContext {
             if let Err(error) = answer(consumer, assigned, list) {
                 tracing::warn!(%error, "answering a rebalance while closing");
             }
+            self.given_back.store(!assigned, Ordering::Release);
             return;
         }
         let sources = list.elements().iter().map(|e| Source::new(e.topic(), e.partition())).collect();

@@ -11,6 +11,11 @@ use crate::time::WallMs;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Records to the end from which on freshness matters less than throughput.
+const FAR_BEHIND: i64 = 100_000;
+/// How often commits are taken then, unless they are full before: each costs a transaction, however small.
+const CATCHING_UP: Duration = Duration::from_millis(400);
+
 /// Reads events, gives batches, state and dead letters.
 pub struct FoldRole {
     /// Settings of the Kafka side.
@@ -40,8 +45,12 @@ impl Role for FoldRole {
         self.kafka.start_from
     }
 
-    fn interval(&self) -> Duration {
-        self.kafka.commit_interval
+    fn interval(&self, lag: i64) -> Duration {
+        if lag < FAR_BEHIND {
+            self.kafka.commit_interval
+        } else {
+            self.kafka.commit_interval.max(CATCHING_UP)
+        }
     }
 
     fn idle_after(&self) -> Option<Duration> {

@@ -38,7 +38,7 @@ impl Role for MergeRole {
         StartFrom::Earliest
     }
 
-    fn interval(&self) -> Duration {
+    fn interval(&self, _lag: i64) -> Duration {
         self.kafka.publish_interval
     }
 

@@ -25,6 +25,7 @@ mod commits;
 mod committer;
 mod context;
 mod fold_role;
+mod halt;
 mod handover;
 mod merge_role;
 mod pace;

@@ -3,6 +3,7 @@
 use super::check::probe;
 use super::config::{KafkaConfig, Mode, StartFrom};
 use super::context::PlainContext;
+use super::halt::Halt;
 use super::mock::DemoBroker;
 use super::names::TopicNames;
 use super::observer::Observer;
@@ -18,7 +19,6 @@ use crate::time::WallMs;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ impl Role for CountRole {
     fn start_from(&self) -> StartFrom {
         self.kafka.start_from
     }
-    fn interval(&self) -> Duration {
+    fn interval(&self, _lag: i64) -> Duration {
         self.kafka.commit_interval
     }
     fn idle_after(&self) -> Option<Duration> {
@@ -315,11 +315,11 @@ fn a_partition_with_state_and_no_offset_is_refused_naming_both() {
 fn the_tail_hands_over_results_and_ends_when_told() {
     let (_broker, config, _) = demo(1);
     let heard: Arc<dyn Observer> = Arc::new(Heard::default());
-    let stop = Arc::new(AtomicBool::new(false));
+    let halt = Arc::new(Halt::default());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&seen);
     let on_kpi = move |key: &[u8], value: &[u8]| sink.lock().unwrap().push((key.to_vec(), value.to_vec()));
-    let thread = tail::start(&config, &heard, &stop, on_kpi).unwrap();
+    let thread = tail::start(&config, &heard, &halt, on_kpi).unwrap();
     let mut producer = EventProducer::new(&config, &TopicNames::new(&config.id).kpis).unwrap();
     // The mock knows no offsets by time, so the tail begins at the end: it is sent to until it hears.
     until("a result", Duration::from_secs(20), || {
@@ -327,7 +327,7 @@ fn the_tail_hands_over_results_and_ends_when_told() {
         producer.flush(Duration::from_secs(20)).unwrap();
         !seen.lock().unwrap().is_empty()
     });
-    stop.store(true, Ordering::Relaxed);
+    halt.ask();
     thread.join().unwrap();
     assert_eq!(seen.lock().unwrap()[0], (b"[]".to_vec(), b"{}".to_vec()));
 }

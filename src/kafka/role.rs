@@ -29,8 +29,8 @@ pub trait Role: Send + Sync + 'static {
     fn state_topic(&self, source: &Source) -> String;
     /// Where a partition begins that has neither state nor offset.
     fn start_from(&self) -> StartFrom;
-    /// How often commits are taken.
-    fn interval(&self) -> Duration;
+    /// How often commits are taken while `lag` records are still to be read, as last told.
+    fn interval(&self, lag: i64) -> Duration;
     /// How long a partition must be at its end and silent to be marked idle; `None`: never.
     fn idle_after(&self) -> Option<Duration>;
     /// A stage without state.

@@ -26,6 +26,8 @@ pub struct Seat<S> {
     pub ahead: bool,
     /// Where the end was when it was first told after the restore.
     pub target: Option<i64>,
+    /// Records up to the end, as the client last told.
+    pub lag: i64,
     /// It has been at its end, or at what was the end, since it was restored.
     pub caught_up: bool,
     /// The end was seen and nothing came since.
@@ -54,6 +56,7 @@ impl<S> Seat<S> {
             seeking: None,
             ahead: false,
             target: None,
+            lag: 0,
             caught_up: false,
             at_end: false,
             quiet_since: now,
@@ -92,6 +95,7 @@ impl<S> Seat<S> {
     /// Notes that the end was seen.
     pub const fn settle(&mut self, now: Instant) {
         self.caught_up = true;
+        self.lag = 0;
         if !self.at_end {
             self.at_end = true;
             self.quiet_since = now;

@@ -6,6 +6,7 @@ use super::client;
 use super::config::KafkaConfig;
 use super::error::KafkaError;
 use super::fold_role::FoldRole;
+use super::halt::Halt;
 use super::merge_role::MergeRole;
 use super::names::TopicNames;
 use super::observer::Observer;
@@ -14,7 +15,6 @@ use super::tail;
 use super::worker::{Post, Worker};
 use crate::fold::FoldConfig;
 use crate::merge::MergeConfig;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const JOIN_STEP: Duration = Duration::from_millis(10);
 
 /// Running workers. Dropping it leaves them running; call [`Service::stop`].
 pub struct Service {
-    stop: Arc<AtomicBool>,
+    halt: Arc<Halt>,
     ending: Arc<Ending>,
     threads: Mutex<Vec<(String, JoinHandle<()>)>>,
 }
@@ -75,7 +75,7 @@ impl Service {
         on_kpi: impl FnMut(&[u8], &[u8]) + Send + 'static,
     ) -> Result<Service, KafkaError> {
         client::validate(&config)?;
-        let service = Service { stop: Arc::default(), ending: Arc::default(), threads: Mutex::default() };
+        let service = Service { halt: Arc::default(), ending: Arc::default(), threads: Mutex::default() };
         let names = TopicNames::new(&config.id);
         let fold = FoldRole {
             kafka: Arc::clone(&config),
@@ -86,7 +86,7 @@ impl Service {
         let merge = MergeRole { kafka: Arc::clone(&config), merge: stages.merge, names };
         service.staff(fold, config.fold_workers, &config, &observer)?;
         service.staff(merge, config.merge_workers, &config, &observer)?;
-        let tail = tail::start(&config, &observer, &service.stop, on_kpi)?;
+        let tail = tail::start(&config, &observer, &service.halt, on_kpi)?;
         service.threads().push(("tail".to_owned(), tail));
         Ok(service)
     }
@@ -107,7 +107,7 @@ impl Service {
     /// Names the threads that were still at work; they end with the process.
     pub fn stop(&self, patience: Duration) -> Result<(), KafkaError> {
         let deadline = Instant::now() + patience;
-        self.stop.store(true, Ordering::Relaxed);
+        self.halt.ask();
         let mut left = std::mem::take(&mut *self.threads());
         while !left.is_empty() && Instant::now() < deadline {
             left.retain(|(_, thread)| !thread.is_finished());
@@ -129,7 +129,7 @@ impl Service {
         config: &Arc<KafkaConfig>,
         observer: &Arc<dyn Observer>,
     ) -> Result<Service, KafkaError> {
-        let service = Service { stop: Arc::default(), ending: Arc::default(), threads: Mutex::default() };
+        let service = Service { halt: Arc::default(), ending: Arc::default(), threads: Mutex::default() };
         service.staff(role, workers, config, observer)?;
         Ok(service)
     }
@@ -150,14 +150,14 @@ impl Service {
                 role: Arc::clone(&role),
                 config: Arc::clone(config),
                 observer: Arc::clone(observer),
-                stop: Arc::clone(&self.stop),
+                halt: Arc::clone(&self.halt),
             };
             let name = post.name.clone();
             let worker = Worker::new(post)?;
-            let ending = Arc::clone(&self.ending);
+            let (ending, halt) = (Arc::clone(&self.ending), Arc::clone(&self.halt));
             let thread = std::thread::Builder::new()
                 .name(name.clone())
-                .spawn(move || run(worker, &ending))
+                .spawn(move || run(worker, &ending, &halt))
                 .map_err(|source| KafkaError::Thread { worker: name.clone(), source })?;
             self.threads().push((name, thread));
         }
@@ -169,7 +169,7 @@ impl Service {
     }
 }
 
-fn run<R: Role>(worker: Worker<R>, ending: &Ending) {
+fn run<R: Role>(worker: Worker<R>, ending: &Ending, halt: &Halt) {
     /// Tells of a worker that panicked, too: a silent thread would look like a quiet topic.
     struct Last<'e>(&'e Ending, String, bool);
     impl Drop for Last<'_> {
@@ -183,7 +183,12 @@ fn run<R: Role>(worker: Worker<R>, ending: &Ending) {
     let mut last = Last(ending, R::NAME.to_owned(), false);
     let result = worker.run();
     last.2 = true;
-    if let Err(failure) = result {
-        ending.end(Some(failure));
+    match result {
+        Ok(()) => {}
+        // What a stopping worker could not do any more is no failure: it had promised nothing.
+        Err(failure) if halt.is_asked() => {
+            tracing::warn!(%failure, "while stopping; what it had not committed is redone at the next start");
+        }
+        Err(failure) => ending.end(Some(failure)),
     }
 }

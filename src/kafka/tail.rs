@@ -7,6 +7,7 @@ use super::clock::wall_now;
 use super::config::KafkaConfig;
 use super::context::PlainContext;
 use super::error::KafkaError;
+use super::halt::Halt;
 use super::names::TopicNames;
 use super::observer::Observer;
 use super::source::{Source, list_at};
@@ -15,7 +16,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,22 +35,22 @@ const WAIT: Duration = Duration::from_millis(100);
 pub fn start(
     config: &Arc<KafkaConfig>,
     observer: &Arc<dyn Observer>,
-    stop: &Arc<AtomicBool>,
+    halt: &Arc<Halt>,
     mut on_kpi: impl FnMut(&[u8], &[u8]) + Send + 'static,
 ) -> Result<JoinHandle<()>, KafkaError> {
     // It joins nothing; the group's name is only asked for because committed offsets could be.
     let consumer: BaseConsumer<PlainContext> = client::reader(config, "merge", "tail")
         .create_with_context(PlainContext::new(Some(Arc::clone(observer))))
         .map_err(KafkaError::client("the tail of the kpis topic"))?;
-    let (config, stop) = (Arc::clone(config), Arc::clone(stop));
+    let (config, halt) = (Arc::clone(config), Arc::clone(halt));
     let observer = Arc::clone(observer);
     std::thread::Builder::new()
         .name("tail-kpis".to_owned())
         .spawn(move || {
-            if !begin(&consumer, &config, &*observer, &stop) {
+            if !begin(&consumer, &config, &*observer, &halt) {
                 return;
             }
-            while !stop.load(Ordering::Relaxed) {
+            while !halt.is_asked() {
                 match consumer.poll(WAIT) {
                     Some(Ok(message)) => {
                         if let (Some(key), Some(value)) = (message.key(), message.payload()) {
@@ -71,18 +71,18 @@ fn begin(
     consumer: &BaseConsumer<PlainContext>,
     config: &KafkaConfig,
     observer: &dyn Observer,
-    stop: &AtomicBool,
+    halt: &Halt,
 ) -> bool {
     let topic = TopicNames::new(&config.id).kpis;
     let shards: Vec<Source> = (0..config.shards)
         .map(|shard| Source::new(&topic, i32::try_from(shard).unwrap_or(i32::MAX)))
         .collect();
-    while !stop.load(Ordering::Relaxed) {
+    while !halt.is_asked() {
         match positions(consumer, &shards).and_then(|list| consumer.assign(&list)) {
             Ok(()) => return true,
             Err(error) => {
                 observer.client_error(&format!("tail of {topic}: {error}"));
-                std::thread::sleep(AGAIN_PAUSE);
+                halt.pause(AGAIN_PAUSE);
             }
         }
     }

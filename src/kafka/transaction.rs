@@ -29,7 +29,7 @@ pub enum Failure {
     Impossible(String),
 }
 
-/// How long one wait for delivery reports lasts; the whole wait has its own deadline.
+/// How long one pause for delivery reports lasts; the whole wait has its own deadline.
 const DRAIN_STEP: Duration = Duration::from_millis(1);
 
 /// A producer with what it needs to commit offsets.
@@ -134,7 +134,7 @@ impl Line {
     fn abort(&self, cause: String) -> Result<usize, Failure> {
         let deadline = Instant::now() + self.patience;
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(DRAIN_STEP);
+            self.wait_a_little();
         }
         if self.producer.in_flight_count() > 0 {
             return Err(Failure::Unknown(format!("{cause}; records still in flight")));
@@ -174,7 +174,7 @@ impl Line {
                         return Err(sending(&error, &back));
                     }
                     record = back;
-                    self.producer.poll(DRAIN_STEP);
+                    self.wait_a_little();
                 }
                 records += 1;
             }
@@ -183,12 +183,21 @@ impl Line {
         Ok(records)
     }
 
+    /// Serves what has come, or pauses. A poll that waits would spin: of less than a millisecond the client waits nothing.
+    fn wait_a_little(&self) {
+        let before = self.producer.in_flight_count();
+        self.producer.poll(Duration::ZERO);
+        if self.producer.in_flight_count() == before {
+            std::thread::sleep(DRAIN_STEP);
+        }
+    }
+
     fn drain(&self, deadline: Instant) -> Result<(), Failure> {
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= deadline {
                 return Err(Failure::Aborted("records not delivered in time".to_owned()));
             }
-            self.producer.poll(DRAIN_STEP);
+            self.wait_a_little();
         }
         match self.producer.context().take_failure() {
             None => Ok(()),

@@ -9,6 +9,7 @@ use super::committer::Committer;
 use super::config::{KafkaConfig, Mode};
 use super::context::GroupContext;
 use super::error::KafkaError;
+use super::halt::Halt;
 use super::handover::{Reply, Sealed};
 use super::observer::Observer;
 use super::pace::{Runner, waits};
@@ -25,7 +26,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, Timestamp};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 /// Records taken in one turn at most, so that commits and rebalances are not kept waiting.
@@ -38,6 +39,8 @@ const WAIT_IN_FLIGHT: Duration = Duration::from_millis(5);
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a worker says that it is alive.
 const BEAT_INTERVAL: Duration = Duration::from_millis(250);
+/// How long the client may take to answer that a position is set.
+const SEEK_CALL: Duration = Duration::from_secs(1);
 /// How long a position may refuse to be set before the worker gives up.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -56,7 +59,7 @@ pub struct Post<R> {
     /// Who is told.
     pub observer: Arc<dyn Observer>,
     /// Set when it is to stop in good order.
-    pub stop: Arc<AtomicBool>,
+    pub halt: Arc<Halt>,
 }
 
 /// The thread's state.
@@ -89,7 +92,7 @@ impl<R: Role> Worker<R> {
         let consumer: BaseConsumer<GroupContext> = client::member(&post.config, R::NAME, &post.name)
             .create_with_context(context)
             .map_err(KafkaError::client(format!("the consumer of {}", post.name)))?;
-        let committer = Committer::start(&post.config, R::NAME, &post.name, &post.observer, &post.stop)?;
+        let committer = Committer::start(&post.config, R::NAME, &post.name, &post.observer, &post.halt)?;
         let pruner = Pruner::new::<R>(&post.config)?;
         let now = Instant::now();
         Ok(Worker {
@@ -120,8 +123,7 @@ impl<R: Role> Worker<R> {
         let result = self.begin().and_then(|()| self.turns()).and_then(|()| self.finish());
         self.withdraw_all();
         self.beat("stopped");
-        // From here on the client waits inside its own close; deferred answers would hang it.
-        self.consumer.context().close();
+        self.leave();
         let Worker { consumer, committer, post, .. } = self;
         drop(consumer);
         committer.end();
@@ -129,11 +131,19 @@ impl<R: Role> Worker<R> {
     }
 
     fn begin(&mut self) -> Result<(), Stop> {
-        self.beat("initialising transactions");
-        match self.committer.replies.recv() {
-            Ok(Reply::Ready) => {}
-            Ok(Reply::Failed(reason)) => return Err(Stop(reason)),
-            Ok(Reply::Ended(_)) | Err(_) => return Err(Stop("the committer ended at its start".to_owned())),
+        loop {
+            self.beat("initialising transactions");
+            if self.post.halt.is_asked() {
+                return Ok(());
+            }
+            match self.committer.replies.recv_timeout(BEAT_INTERVAL) {
+                Ok(Reply::Ready) => break,
+                Ok(Reply::Failed(reason)) => return Err(Stop(reason)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Reply::Ended(_)) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Stop("the committer ended at its start".to_owned()));
+                }
+            }
         }
         if self.post.config.mode == Mode::None {
             return self.take_own_share();
@@ -144,7 +154,7 @@ impl<R: Role> Worker<R> {
     }
 
     fn turns(&mut self) -> Result<(), Stop> {
-        while !self.post.stop.load(Ordering::Relaxed) {
+        while !self.post.halt.is_asked() {
             self.answer_rebalances()?;
             self.take_restored()?;
             self.take_replies()?;
@@ -225,6 +235,7 @@ impl<R: Role> Worker<R> {
             let target = *seat.target.get_or_insert(end.end);
             seat.caught_up |= seat.next >= target;
             let lag = if end.reached { 0 } else { end.end.saturating_sub(seat.next).max(0) };
+            seat.lag = lag;
             self.post.observer.lag(&seat.source.topic, seat.source.number(), lag);
         }
     }
@@ -243,9 +254,10 @@ impl<R: Role> Worker<R> {
     }
 
     fn keep_pace(&mut self) -> Result<(), Stop> {
-        if self.post.role.idle_after().is_none() || self.seats.len() < 2 {
+        if self.post.role.idle_after().is_none() {
             return Ok(());
         }
+        // Also with one seat: the slower ones that it waits for may have moved to another worker.
         let runner = |seat: &Seat<R::Stage>| Runner {
             stream_time: seat.stream_time,
             at_end: seat.at_end,
@@ -274,10 +286,13 @@ impl<R: Role> Worker<R> {
             return Ok(());
         }
         for seat in &mut self.seats {
+            if self.post.halt.is_asked() {
+                return Ok(());
+            }
             let (Some(since), true) = (seat.seeking, seat.stage.is_some()) else { continue };
             let source = &seat.source;
             let at = Offset::Offset(seat.next);
-            let sought = self.consumer.seek(&source.topic, source.partition, at, Duration::from_secs(5));
+            let sought = self.consumer.seek(&source.topic, source.partition, at, SEEK_CALL);
             let resumed = sought.and_then(|()| self.consumer.resume(&list_at([source], Offset::Invalid)?));
             match resumed {
                 Ok(()) => {

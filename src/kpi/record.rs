@@ -332,12 +332,9 @@ fn write_distribution(values: &Distribution, out: &mut String) {
 }
 
 fn write_hdr(values: &Distribution, out: &mut String) {
-    // The library has no reason to fail within its own bounds; a record without the form is still right.
-    if let Ok(bytes) = values.hdr_v2() {
-        out.push_str(",\"hdr_ms\":\"");
-        STANDARD.encode_string(bytes, out);
-        out.push('"');
-    }
+    out.push_str(",\"hdr_ms\":\"");
+    STANDARD.encode_string(values.hdr_v2(), out);
+    out.push('"');
 }
 
 fn write_levels(facts: &Facts<'_>, out: &mut String) {

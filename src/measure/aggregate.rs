@@ -110,6 +110,15 @@ impl Aggregate {
         self.spans[span.index()].get_or_insert_default()
     }
 
+    /// Sets least and greatest value of every distribution, as whoever takes values out knows them.
+    pub fn set_bounds(&mut self, bounds_ms: &[(Millis, Millis); Span::LEN]) {
+        for (distribution, (min_ms, max_ms)) in self.spans.iter_mut().zip(bounds_ms) {
+            if let Some(distribution) = distribution {
+                (distribution.min_ms, distribution.max_ms) = (*min_ms, *max_ms);
+            }
+        }
+    }
+
     /// The level changes of this window, one line a level.
     #[must_use]
     pub fn levels(&self) -> &[LevelLine] {

@@ -4,8 +4,8 @@
 //! number comes first. The reader trusts nothing: every index is checked.
 
 use super::delta::Delta;
+use super::ordinals::Ordinals;
 use super::wire::{Reader, WireError, Writer};
-use crate::ids::DenseMap;
 use crate::time::EventMs;
 use crate::time::window::Slice;
 
@@ -114,9 +114,9 @@ impl NowLevels {
 #[derive(Debug, Default)]
 pub struct BatchWriter {
     strings: Writer,
-    string_ids: DenseMap<u32, u64>,
+    string_places: Ordinals,
     groups: Writer,
-    group_ids: DenseMap<u32, u64>,
+    group_places: Ordinals,
     deltas: Writer,
     delta_count: u64,
     now: Writer,
@@ -144,19 +144,16 @@ impl BatchWriter {
         family: Family,
         values: impl Iterator<Item = (u32, &'n str)>,
     ) -> u64 {
-        if let Some(place) = self.group_ids.get(&id) {
-            return *place;
+        let (place, is_new) = self.group_places.place(id);
+        if !is_new {
+            return place;
         }
-        let place = self.group_ids.len() as u64;
-        self.group_ids.insert(id, place);
         self.groups.byte(family as u8);
         for (string_id, string) in values {
-            let next = self.string_ids.len() as u64;
-            let strings = &mut self.strings;
-            let at = *self.string_ids.entry(string_id).or_insert_with(|| {
-                strings.string(string);
-                next
-            });
+            let (at, is_new) = self.string_places.place(string_id);
+            if is_new {
+                self.strings.string(string);
+            }
             self.groups.unsigned(at);
         }
         place
@@ -182,9 +179,9 @@ impl BatchWriter {
     pub fn finish(&mut self, head: &BatchHead) -> Vec<u8> {
         let mut out = Writer::with_capacity(self.len() + 96 + head.topic.len());
         write_head(head, &mut out);
-        out.unsigned(self.string_ids.len() as u64);
+        out.unsigned(self.string_places.len());
         out.raw(self.strings.as_slice());
-        out.unsigned(self.group_ids.len() as u64);
+        out.unsigned(self.group_places.len());
         out.raw(self.groups.as_slice());
         out.unsigned(self.delta_count);
         out.raw(self.deltas.as_slice());
@@ -193,8 +190,8 @@ impl BatchWriter {
         for part in [&mut self.strings, &mut self.groups, &mut self.deltas, &mut self.now] {
             part.clear();
         }
-        self.string_ids.clear();
-        self.group_ids.clear();
+        self.string_places.clear();
+        self.group_places.clear();
         (self.delta_count, self.now_count) = (0, 0);
         out.into_bytes()
     }

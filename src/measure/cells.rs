@@ -123,6 +123,15 @@ impl Cells {
         pairs.iter().copied().chain(dense).filter(|pair| pair.1 > 0)
     }
 
+    /// How many cells are kept, those among them that are empty included.
+    #[must_use]
+    pub const fn used(&self) -> usize {
+        match self {
+            Cells::Sparse(pairs) => pairs.len(),
+            Cells::Dense { counts, .. } => counts.len(),
+        }
+    }
+
     fn densify(&mut self) {
         if let Cells::Sparse(pairs) = self {
             let base = pairs.first().map_or(0, |pair| pair.0);

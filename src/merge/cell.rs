@@ -15,6 +15,8 @@ pub struct Cell {
     pub queued: bool,
     /// Whether its final was published.
     pub finalised: bool,
+    /// Whether a live record may have told of it: then a final is due even if nothing is left in it.
+    pub shown: bool,
     /// Whether it changed since its state record was written.
     pub unsaved: bool,
     /// Whether a state record of it was ever written, so that a tombstone is due when it goes.

@@ -118,6 +118,22 @@ impl Shard {
         }
     }
 
+    /// A level that changed in `pane` may have been shown otherwise in later panes that are current or were: those that
+    /// are still open owe a final, whatever is left in them. Told by the batches alone, so that a replay tells the same.
+    pub(super) fn show_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
+        let Some(shard_time) = self.sources.shard_time else { return };
+        let panes = &mut self.panes[place];
+        let mut later = pane.end.max(panes.closed_through[calendar]);
+        while later <= shard_time {
+            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
+            later = pane.end;
+            let open = panes.panes.entry((pane, calendar)).or_default();
+            let cell = open.cells.entry(group).or_default();
+            cell.unsaved |= !cell.shown;
+            cell.shown = true;
+        }
+    }
+
     /// The tenant's `contacts_created` changed in a closed pane: every share of it is another.
     pub(super) fn dirty_shares(&mut self, (place, pane, calendar): PanePlace, tenant: GroupId) {
         let Some(open) = self.panes[place].panes.get_mut(&(pane, calendar)) else { return };

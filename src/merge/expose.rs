@@ -106,10 +106,9 @@ impl Shard {
         let mut series = Vec::new();
         if tier == Tier::Queue {
             let include = ExposeInclude { histograms: self.config.include.histograms };
-            if young {
-                expose_counters(&Totals::default(), include, &mut series);
-            } else {
-                expose_counters(&self.states[group as usize].totals, include, &mut series);
+            match &self.states[group as usize].totals {
+                Some(totals) if !young => expose_counters(totals, include, &mut series),
+                _ => expose_counters(&Totals::default(), include, &mut series),
             }
         }
         series.extend_from_slice(&self.states[group as usize].windows_shown.0);
@@ -140,8 +139,10 @@ impl Shard {
         for place in 0..self.sliding.len() {
             let Some(pane) = self.sliding[place].pane() else { continue };
             let figures = self.sliding[place].figures(group, pane, &totals);
-            let sums = self.sliding[place].sums(group).cloned().unwrap_or_default();
-            let facts = self.facts(group, &sums, &figures, pane, Some(self.now_of(group)), None);
+            self.sliding[place].settle(group);
+            let empty = Aggregate::default();
+            let sums = self.sliding[place].sums(group).unwrap_or(&empty);
+            let facts = self.facts(group, sums, &figures, pane, Some(self.now_of(group)), None);
             let (set, values) = (self.groups.set(group), self.groups.texts(group));
             let quantiles = self.config.include.quantiles;
             let name = &self.sliding[place].window.name;

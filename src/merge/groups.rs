@@ -9,13 +9,15 @@ use crate::ids::{DenseMap, Names, OTHER_NAME, Sym};
 use crate::kpi::groups::{Dimension, GroupSet, SetFamily};
 use crate::kpi::rules::Formula;
 use crate::measure::batch::Family;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A published group of the shard.
 pub type GroupId = u32;
 /// A group as fold names it.
 pub type BaseId = u32;
+
+/// Values by dimension; of a group those that its set has, in the set's order, the rest empty.
+type Values = [Sym; Dimension::LEN];
 
 /// What is known of a published group.
 #[derive(Clone, Debug)]
@@ -32,8 +34,12 @@ pub struct GroupRow {
     pub formula: Formula,
     /// The group of its tenant alone, where that set is published.
     pub tenant_group: Option<GroupId>,
-    /// The bases that are added to it.
-    pub bases: Vec<BaseId>,
+    /// Whether it is one agent's.
+    pub has_agent: bool,
+    /// Whether it is of the set whose counters are exported: tenant, channel, queue.
+    pub is_finest_contact: bool,
+    /// The bases that are added to it and have levels of now.
+    pub waiting: Vec<BaseId>,
 }
 
 /// A group as fold names it.
@@ -44,8 +50,21 @@ pub struct Base {
     /// Its dimension values.
     pub values: [Sym; Dimension::LEN],
     /// The published groups that they are added to.
-    pub targets: Vec<GroupId>,
+    pub targets: Box<[GroupId]>,
 }
+
+/// Bases, and their places by what they are.
+#[derive(Debug, Default)]
+struct Table {
+    rows: Vec<Base>,
+    ids: DenseMap<(Family, Values), BaseId>,
+}
+
+/// Bases with an agent that are remembered from batch to batch: there may be as many as agents × queues.
+const PASSING_MAX: usize = 32_768;
+
+/// Set in the id of such a base.
+const PASSING: BaseId = 1 << 31;
 
 /// The groups of a shard.
 #[derive(Debug)]
@@ -54,9 +73,9 @@ pub struct Groups {
     names: Names,
     calendars: Vec<String>,
     rows: Vec<GroupRow>,
-    ids: HashMap<(usize, Vec<Sym>), GroupId>,
-    bases: Vec<Base>,
-    base_ids: DenseMap<(Family, [Sym; Dimension::LEN]), BaseId>,
+    ids: DenseMap<(usize, Values), GroupId>,
+    bases: Table,
+    passing: Table,
     tenant_set: Option<usize>,
     coarse_sets: Vec<bool>,
     /// Groups that were joined to `__other__` because there are too many.
@@ -74,9 +93,9 @@ impl Groups {
                 .chain(config.tenant_calendars.keys().cloned())
                 .collect(),
             rows: Vec::new(),
-            ids: HashMap::new(),
-            bases: Vec::new(),
-            base_ids: DenseMap::default(),
+            ids: DenseMap::default(),
+            bases: Table::default(),
+            passing: Table::default(),
             tenant_set: config.sets.iter().position(|set| set.family == SetFamily::Both),
             coarse_sets: config
                 .sets
@@ -92,31 +111,49 @@ impl Groups {
         strings.iter().map(|string| self.names.intern(string)).collect()
     }
 
-    /// The base with these values, known or new.
-    pub fn base(&mut self, family: Family, values: [Sym; Dimension::LEN]) -> BaseId {
-        if let Some(base) = self.base_ids.get(&(family, values)) {
-            return *base;
+    /// Before the bases of a batch are asked for: those of agents that were asked for earlier may be forgotten.
+    pub fn begin_batch(&mut self) {
+        if self.passing.rows.len() > PASSING_MAX {
+            self.passing = Table::default();
         }
-        let base = self.bases.len() as BaseId;
+    }
+
+    /// The base with these values, known or new. That of a contact is kept; one with an agent holds for the batch.
+    pub fn base(&mut self, family: Family, values: Values) -> BaseId {
+        let passes = matches!(family, Family::Leg | Family::Agent);
+        let (table, mark) = if passes { (&self.passing, PASSING) } else { (&self.bases, 0) };
+        if let Some(base) = table.ids.get(&(family, values)) {
+            return *base | mark;
+        }
         let targets = self.targets(family, &values);
-        for target in &targets {
-            self.rows[*target as usize].bases.push(base);
+        let table = if passes { &mut self.passing } else { &mut self.bases };
+        let base = table.rows.len() as BaseId;
+        table.rows.push(Base { family, values, targets });
+        table.ids.insert((family, values), base);
+        base | mark
+    }
+
+    /// Notes whether a base has levels of now with the groups that it is added to; told once for each change.
+    pub fn set_waiting(&mut self, base: BaseId, waiting: bool) {
+        for target in self.bases.rows.get(base as usize).map_or(&[][..], |row| &row.targets) {
+            let known = &mut self.rows[*target as usize].waiting;
+            if waiting { known.push(base) } else { known.retain(|other| *other != base) }
         }
-        self.bases.push(Base { family, values, targets });
-        self.base_ids.insert((family, values), base);
-        base
     }
 
     /// What is known of a base.
     #[must_use]
     pub fn base_row(&self, base: BaseId) -> &Base {
-        &self.bases[base as usize]
+        match base & PASSING {
+            0 => &self.bases.rows[base as usize],
+            mark => &self.passing.rows[(base ^ mark) as usize],
+        }
     }
 
     /// A base as a batch would name it: family and dimension values.
     #[must_use]
     pub fn base_values(&self, base: BaseId) -> (Family, [&str; Dimension::LEN]) {
-        let row = &self.bases[base as usize];
+        let row = self.base_row(base);
         (row.family, row.values.map(|sym| self.names.name(sym)))
     }
 
@@ -146,12 +183,6 @@ impl Groups {
         place.map_or("", |at| self.names.name(row.values[at]))
     }
 
-    /// Whether the group is of the set whose counters are exported: tenant, channel, queue.
-    #[must_use]
-    pub fn is_finest_contact(&self, group: GroupId) -> bool {
-        self.set(group).dimensions == [Dimension::Tenant, Dimension::Channel, Dimension::Queue]
-    }
-
     /// Whether many groups of a batch fall into this one: its set tells neither queues nor agents apart.
     #[must_use]
     pub fn is_coarse(&self, group: GroupId) -> bool {
@@ -167,7 +198,7 @@ impl Groups {
     /// Whether the group is one agent's.
     #[must_use]
     pub fn has_agent(&self, group: GroupId) -> bool {
-        self.set(group).has(Dimension::Agent)
+        self.rows[group as usize].has_agent
     }
 
     /// How many published groups there are.
@@ -190,11 +221,14 @@ impl Groups {
 
     /// The group of a set with these values, known or new.
     pub fn group(&mut self, set: usize, values: &[&str]) -> GroupId {
-        let values = values.iter().map(|value| self.names.intern(value)).collect();
-        self.intern(set, values)
+        let mut syms = [Sym::EMPTY; Dimension::LEN];
+        for (sym, value) in syms.iter_mut().zip(values) {
+            *sym = self.names.intern(value);
+        }
+        self.intern(set, syms)
     }
 
-    fn targets(&mut self, family: Family, values: &[Sym; Dimension::LEN]) -> Vec<GroupId> {
+    fn targets(&mut self, family: Family, values: &Values) -> Box<[GroupId]> {
         let config = Arc::clone(&self.config);
         let takes = |set: &GroupSet| match family {
             Family::Contact => set.family != SetFamily::Agents,
@@ -204,30 +238,35 @@ impl Groups {
         };
         let sets = config.sets.iter().enumerate().filter(|(_, set)| takes(set));
         sets.map(|(at, set)| {
-            let projected = set.dimensions.iter().map(|dimension| values[dimension.index()]).collect();
+            let mut projected = [Sym::EMPTY; Dimension::LEN];
+            for (sym, dimension) in projected.iter_mut().zip(&set.dimensions) {
+                *sym = values[dimension.index()];
+            }
             self.intern(at, projected)
         })
         .collect()
     }
 
-    fn intern(&mut self, set: usize, mut values: Vec<Sym>) -> GroupId {
-        if let Some(group) = self.ids.get(&(set, values.clone())) {
+    fn intern(&mut self, set: usize, mut values: Values) -> GroupId {
+        if let Some(group) = self.ids.get(&(set, values)) {
             return *group;
         }
         if self.rows.len() >= self.config.max_windows {
             self.overflow += 1;
             let other = self.names.intern(OTHER_NAME);
-            values.iter_mut().skip(1).for_each(|value| *value = other);
-            if let Some(group) = self.ids.get(&(set, values.clone())) {
+            let dimensions = self.config.sets[set].dimensions.len();
+            values[..dimensions].iter_mut().skip(1).for_each(|value| *value = other);
+            if let Some(group) = self.ids.get(&(set, values)) {
                 return *group;
             }
         }
         if let Some(tenant_set) = self.tenant_set.filter(|tenant_set| *tenant_set != set) {
             // The tenant's own group comes first, wherever its set stands in the configuration.
-            self.intern(tenant_set, vec![values[0]]);
+            self.intern(tenant_set, of_tenant(values[0]));
         }
         let group = self.rows.len() as GroupId;
-        self.ids.insert((set, values.clone()), group);
+        self.ids.insert((set, values), group);
+        let values = values[..self.config.sets[set].dimensions.len()].to_vec();
         let row = self.describe(set, values);
         self.rows.push(row);
         group
@@ -243,17 +282,26 @@ impl Groups {
         let formula = self.config.formulas.find(tenant, channel.unwrap_or(Channel::Other), queue);
         let calendar = self.calendars.iter().position(|known| !known.is_empty() && known == tenant);
         let tenant_group = match self.tenant_set {
-            Some(tenant_set) if tenant_set != set => self.ids.get(&(tenant_set, vec![values[0]])).copied(),
+            Some(tenant_set) if tenant_set != set => {
+                self.ids.get(&(tenant_set, of_tenant(values[0]))).copied()
+            }
             _ => None,
         };
+        let dimensions = &self.config.sets[set].dimensions;
         GroupRow {
             set,
             values,
+            has_agent: dimensions.contains(&Dimension::Agent),
+            is_finest_contact: *dimensions == [Dimension::Tenant, Dimension::Channel, Dimension::Queue],
             channel,
             calendar: calendar.unwrap_or(0),
             formula: formula.unwrap_or_default(),
             tenant_group,
-            bases: Vec::new(),
+            waiting: Vec::new(),
         }
     }
+}
+
+fn of_tenant(tenant: Sym) -> Values {
+    std::array::from_fn(|at| if at == 0 { tenant } else { Sym::EMPTY })
 }

@@ -156,7 +156,7 @@ impl Shard {
             for _ in 0..reader.count()? {
                 let source = usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX);
                 let levels = NowLevels::read(reader)?;
-                self.now.entry(base).or_default().insert(source, levels);
+                self.note_now(base, source, levels);
             }
         }
         Ok(())

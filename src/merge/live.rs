@@ -1,7 +1,6 @@
 //! Which groups have a live record due, oldest change first, window by window; groups with an agent after all others.
 
 use super::groups::GroupId;
-use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 
 /// The groups that changed since their last live record.
@@ -14,7 +13,8 @@ pub struct LiveQueue {
 struct WindowQueue {
     groups: VecDeque<GroupId>,
     agents: VecDeque<GroupId>,
-    queued: FxHashSet<GroupId>,
+    /// By group: whether it stands in one of the queues.
+    queued: Vec<bool>,
 }
 
 impl LiveQueue {
@@ -27,7 +27,11 @@ impl LiveQueue {
     /// A group changed in a window.
     pub fn push(&mut self, window: usize, group: GroupId, has_agent: bool) {
         let queue = &mut self.windows[window];
-        if queue.queued.insert(group) {
+        let at = group as usize;
+        if queue.queued.len() <= at {
+            queue.queued.resize(at + 1, false);
+        }
+        if !std::mem::replace(&mut queue.queued[at], true) {
             if has_agent { queue.agents.push_back(group) } else { queue.groups.push_back(group) }
         }
     }
@@ -36,14 +40,14 @@ impl LiveQueue {
     pub fn pop(&mut self, window: usize, agents: bool) -> Option<GroupId> {
         let queue = &mut self.windows[window];
         let group = if agents { queue.agents.pop_front() } else { queue.groups.pop_front() }?;
-        queue.queued.remove(&group);
+        queue.queued[group as usize] = false;
         Some(group)
     }
 
     /// How many groups wait in a window.
     #[must_use]
     pub fn waiting(&self, window: usize) -> usize {
-        self.windows[window].queued.len()
+        self.windows[window].groups.len() + self.windows[window].agents.len()
     }
 
     /// Forgets everything that waits.

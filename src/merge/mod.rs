@@ -12,6 +12,7 @@ mod expose;
 pub mod groups;
 mod head;
 mod live;
+mod now;
 pub mod panes;
 pub mod publish;
 pub mod shard;

@@ -13,7 +13,7 @@ use crate::measure::aggregate::{Aggregate, LevelFigures};
 use crate::measure::batch::NowLevels;
 use crate::measure::ids::{Count, Level};
 use crate::time::window::{Pane, Slice, Window, pane_of};
-use crate::time::{EventMs, Millis, WallMs};
+use crate::time::{Millis, WallMs};
 
 /// A rendered KPI record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,25 +95,25 @@ impl Shard {
         let (at, pane, calendar) = place;
         let settled = self.settled();
         let Some(open) = self.panes[at].panes.get_mut(&(pane, calendar)) else { return };
-        let mut due: Vec<(GroupId, bool)> = Vec::new();
+        let mut due: Vec<(GroupId, bool, bool)> = Vec::new();
         #[expect(clippy::iter_over_hash_type, reason = "what is collected is sorted below")]
         for (group, cell) in &mut open.cells {
             if cell.dirty {
                 cell.sums.settle(settled);
-                due.push((*group, cell.finalised));
+                due.push((*group, cell.finalised, cell.shown));
                 (cell.dirty, cell.unsaved) = (false, true);
             }
         }
         due.sort_unstable();
-        for (group, finalised) in due {
+        for (group, finalised, shown) in due {
             let status = if finalised { "corrected" } else { "final" };
             let panes = &self.panes[at];
             let figures = panes.figures(pane, calendar, group, &self.states[group as usize].levels);
             let cell = panes.panes.get(&(pane, calendar)).and_then(|open| open.cells.get(&group));
             let Some(cell) = cell else { continue };
-            // One that was published is published again even if nothing is left in it.
+            // One that was published, if only live, is published again even if nothing is left in it.
             let emptied = !has_content(&cell.sums, &figures);
-            if emptied && !finalised {
+            if emptied && !finalised && !shown {
                 continue;
             }
             let mut facts = self.facts(group, &cell.sums, &figures, pane, None, Some(at));
@@ -175,10 +175,13 @@ impl Shard {
             let sliding = &mut self.sliding[place];
             let pane = sliding.pane()?;
             let figures = sliding.figures(group, pane, &totals);
-            let sums = sliding.sums(group).cloned().unwrap_or_default();
-            sliding.forget_if_empty(group);
-            let facts = self.facts(group, &sums, &figures, pane, Some(now), None);
-            return Some(self.render(group, &self.sliding[place].window, &facts, "live", None));
+            sliding.settle(group);
+            let (sliding, empty) = (&self.sliding[place], Aggregate::default());
+            let sums = sliding.sums(group).unwrap_or(&empty);
+            let facts = self.facts(group, sums, &figures, pane, Some(now), None);
+            let record = self.render(group, &sliding.window, &facts, "live", None);
+            self.sliding[place].forget_if_empty(group);
+            return Some(record);
         }
         let calendar = self.groups.row(group).calendar;
         let kind = self.panes[window].window.kind;
@@ -244,7 +247,7 @@ impl Shard {
                     let open = self.panes[place].panes.get(&(pane, row.calendar))?;
                     &open.cells.get(&tenant)?.sums
                 }
-                None => self.sliding.first()?.sums_as_they_are(tenant)?,
+                None => self.sliding.first()?.sums(tenant)?,
             };
             Some(sums.count(Count::ContactsCreated))
         });
@@ -300,22 +303,6 @@ impl Shard {
         }
     }
 
-    /// Levels of now of a group, over all sources.
-    pub(super) fn now_of(&self, group: GroupId) -> NowLevels {
-        let mut all = NowLevels::default();
-        for base in &self.groups.row(group).bases {
-            for levels in self.now.get(base).into_iter().flat_map(|sources| sources.values()) {
-                all.waiting += levels.waiting;
-                all.breaching += levels.breaching;
-                all.at_risk += levels.at_risk;
-                all.awaiting += levels.awaiting;
-                all.oldest = least(all.oldest, levels.oldest);
-                all.oldest_awaiting = least(all.oldest_awaiting, levels.oldest_awaiting);
-            }
-        }
-        all
-    }
-
     /// Level changes before this slice can come no more.
     pub(super) fn settled(&self) -> Slice {
         let kept_ms: Millis = self.config.grace_ms + self.config.allowed_lateness_ms;
@@ -341,11 +328,4 @@ impl Shard {
 
 fn has_content(sums: &Aggregate, figures: &[LevelFigures; Level::LEN]) -> bool {
     sums.has_counts() || figures.iter().any(|figure| !figure.is_zero())
-}
-
-fn least(one: Option<EventMs>, other: Option<EventMs>) -> Option<EventMs> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
 }

@@ -16,7 +16,9 @@ use crate::kpi::exposed::Series;
 use crate::measure::batch::{BatchReader, Family, NowLevels};
 use crate::measure::delta::Delta;
 use crate::measure::ids::{Count, Level};
+use crate::measure::packed::Packed;
 use crate::measure::totals::Totals;
+use crate::measure::wire::Writer;
 use crate::time::window::{Calendar, Pane, Slice, WindowKind};
 use crate::time::{EventMs, WallMs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +29,8 @@ use std::sync::Arc;
 pub struct GroupState {
     /// Sum of all level changes, ever.
     pub levels: [i64; Level::LEN],
-    /// Cumulative counters, for groups of the finest contact set.
-    pub totals: Totals,
+    /// Cumulative counters; groups of the finest contact set have them once they count something.
+    pub totals: Option<Box<Totals>>,
     /// Partials offset + 1 up to which it holds everything, as its state record said.
     pub as_of: i64,
     /// When it was exposed first; until then + `announce_ms` at 0.
@@ -45,7 +47,7 @@ impl Default for GroupState {
     fn default() -> Self {
         GroupState {
             levels: [0; Level::LEN],
-            totals: Totals::default(),
+            totals: None,
             as_of: 0,
             born: None,
             windows_shown: (Vec::new(), WallMs(i64::MIN / 2)),
@@ -112,6 +114,8 @@ pub struct Shard {
     pub(super) paces: super::publish::Paces,
     coarse: Coarse,
     slice_panes: SlicePanes,
+    /// Room for the bytes of a delta.
+    room: Writer,
 }
 
 impl Shard {
@@ -147,6 +151,7 @@ impl Shard {
             paces: super::publish::Paces::default(),
             coarse: Coarse::default(),
             slice_panes: SlicePanes::default(),
+            room: Writer::default(),
             groups,
             panes,
             sliding,
@@ -177,6 +182,7 @@ impl Shard {
         let head = batch.head.clone();
         self.sources.applied(at, &head);
         self.advance_sliding();
+        self.groups.begin_batch();
         let syms = self.groups.intern_all(&batch.strings);
         let named = batch.groups.iter().map(|group| (group.family, group.values.map(|at| syms[at as usize])));
         let bases: Vec<BaseId> = named.map(|(family, values)| self.groups.base(family, values)).collect();
@@ -244,53 +250,58 @@ impl Shard {
 
     fn add(&mut self, offset: i64, base: BaseId, slice: Slice, delta: &Delta) {
         let of_contact = self.groups.base_row(base).family != Family::Agent;
-        let mut shared = None;
+        let mut packed = None;
         for at in 0..self.groups.base_row(base).targets.len() {
             let group = self.groups.base_row(base).targets[at];
             if self.groups.is_coarse(group) {
                 self.coarse.add(group, slice, delta);
                 continue;
             }
-            let shared = shared.get_or_insert_with(|| Arc::new(delta.clone()));
-            self.add_to_group(offset, group, slice, shared, of_contact);
+            self.add_to_group(offset, group, (slice, delta), &mut packed, of_contact);
         }
     }
 
     /// Adds what the batch says of coarse groups: many of its deltas fall into one such group and slice.
     fn add_coarse(&mut self, offset: i64) {
         let mut coarse = std::mem::take(&mut self.coarse);
-        coarse.drain(|group, slice, delta| self.add_to_group(offset, group, slice, &Arc::new(delta), false));
+        coarse.drain(|group, slice, delta| {
+            self.add_to_group(offset, group, (slice, &delta), &mut None, false);
+        });
         self.coarse = coarse;
     }
 
+    /// Adds a delta to everything that is kept of a group. Its bytes are made when the first sliding window needs them.
     fn add_to_group(
         &mut self,
         offset: i64,
         group: GroupId,
-        slice: Slice,
-        delta: &Arc<Delta>,
+        (slice, delta): (Slice, &Delta),
+        packed: &mut Option<Packed>,
         of_contact: bool,
     ) {
+        let row = self.groups.row(group);
+        let (calendar, has_agent) = (row.calendar, row.has_agent);
         let state = &mut self.states[group as usize];
         if offset >= state.as_of {
             delta.levels.iter().for_each(|change| state.levels[change.level.index()] += change.net);
-            if of_contact && self.groups.is_finest_contact(group) {
-                state.totals.add(delta);
+            if of_contact && row.is_finest_contact {
+                state.totals.get_or_insert_default().add(delta);
             }
             state.unsaved = true;
             if !state.exposure_due {
                 state.exposure_due = true;
                 self.exposure_due.push(group);
             }
+            let room = &mut self.room;
             for (place, sliding) in self.sliding.iter_mut().enumerate() {
-                if sliding.add(group, slice, delta) {
-                    self.live.push(self.panes.len() + place, group, self.groups.has_agent(group));
+                let packed = || packed.get_or_insert_with(|| Packed::new(delta, room)).clone();
+                if sliding.add(group, slice, delta, packed) {
+                    self.live.push(self.panes.len() + place, group, has_agent);
                 } else {
                     self.counts.after_sliding += 1;
                 }
             }
         }
-        let calendar = self.groups.row(group).calendar;
         for place in 0..self.panes.len() {
             let pane = self.slice_panes.pane(slice, calendar, place, &self.panes, &self.config);
             self.add_to_pane(offset, place, pane, group, (slice, delta));
@@ -313,9 +324,14 @@ impl Shard {
             *lost += 1;
             return;
         };
+        let moved = delta.levels.iter().any(|change| change.net != 0);
         if offset < cell.as_of {
+            if moved {
+                self.show_later(place, pane, calendar, group);
+            }
             return;
         }
+        cell.shown |= moved && !closed;
         cell.sums.add(delta, slice, pane.end);
         (cell.dirty, cell.unsaved) = (true, true);
         if closed {
@@ -326,8 +342,9 @@ impl Shard {
         if closed && delta.counts.iter().any(|entry| entry.0 == Count::ContactsCreated) {
             self.dirty_shares((place, pane, calendar), group);
         }
-        if delta.levels.iter().any(|change| change.net != 0) {
+        if moved {
             self.dirty_later(place, pane, calendar, group);
+            self.show_later(place, pane, calendar, group);
         }
     }
 
@@ -337,26 +354,6 @@ impl Shard {
         let counts = self.queue_agents.entry(key).or_insert([0; Level::LEN]);
         delta.levels.iter().for_each(|change| counts[change.level.index()] += change.net);
         self.queue_agents_due = true;
-    }
-
-    fn set_now(&mut self, base: BaseId, source: usize, levels: NowLevels) {
-        let sources = self.now.entry(base).or_default();
-        if levels == NowLevels::default() {
-            sources.remove(&source);
-        } else {
-            sources.insert(source, levels);
-        }
-        for at in 0..self.groups.base_row(base).targets.len() {
-            let group = self.groups.base_row(base).targets[at];
-            let state = &mut self.states[group as usize];
-            if !state.exposure_due {
-                state.exposure_due = true;
-                self.exposure_due.push(group);
-            }
-            for place in 0..self.panes.len() {
-                self.live.push(place, group, false);
-            }
-        }
     }
 
     pub(super) fn advance_sliding(&mut self) {

@@ -8,10 +8,11 @@ use crate::ids::DenseMap;
 use crate::measure::aggregate::{Aggregate, LevelFigures, LevelLine};
 use crate::measure::delta::Delta;
 use crate::measure::ids::{Level, Span};
+use crate::measure::packed::Packed;
+use crate::measure::wire::Writer;
 use crate::time::EventMs;
 use crate::time::window::{Pane, SLICE_MS, Slice, Window, sliding_of};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 /// One sliding window of the configuration.
 #[derive(Debug)]
@@ -24,14 +25,18 @@ pub struct Sliding {
     rings: DenseMap<GroupId, Ring>,
     /// Which groups have content in a slice, for its falling out.
     by_slice: BTreeMap<Slice, Vec<GroupId>>,
+    /// Room for a delta that falls out.
+    room: Delta,
 }
 
 /// The slices of one group and their running sum.
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
     /// Ascending by slice; a slice may stand several times. Deltas are shared by the groups that they were added to.
-    slices: VecDeque<(Slice, Arc<Delta>)>,
+    slices: VecDeque<(Slice, Packed)>,
     sum: Aggregate,
+    /// Something fell out since min and max of the sums were set right.
+    bounds_stale: bool,
 }
 
 impl Sliding {
@@ -44,6 +49,7 @@ impl Sliding {
             newest: None,
             rings: DenseMap::default(),
             by_slice: BTreeMap::new(),
+            room: Delta::default(),
         }
     }
 
@@ -67,36 +73,42 @@ impl Sliding {
             }
             for group in entry.remove() {
                 if let Some(ring) = self.rings.get_mut(&group) {
-                    ring.drop_before(oldest);
+                    ring.drop_before(oldest, &mut self.room);
                     changed(group);
                 }
             }
         }
     }
 
-    /// Adds a delta; one whose slice has fallen out already is left aside.
-    pub fn add(&mut self, group: GroupId, slice: Slice, delta: &Arc<Delta>) -> bool {
+    /// Adds a delta; one whose slice has fallen out already is left aside. `packed` are the delta's bytes.
+    pub fn add(
+        &mut self,
+        group: GroupId,
+        slice: Slice,
+        delta: &Delta,
+        packed: impl FnOnce() -> Packed,
+    ) -> bool {
         let Some(newest) = self.newest else { return false };
         if slice.0 <= newest.0 - self.slices_kept || slice > newest {
             return false;
         }
         let ring = self.rings.entry(group).or_default();
-        if ring.add(slice, delta) {
+        if ring.add(slice, delta, packed()) {
             self.by_slice.entry(slice).or_default().push(group);
         }
         true
     }
 
-    /// The sums of a group, min and max set right; `None` if it has no slice.
-    pub fn sums(&mut self, group: GroupId) -> Option<&Aggregate> {
-        let ring = self.rings.get_mut(&group)?;
-        ring.set_bounds();
-        Some(&ring.sum)
+    /// Sets min and max of a group's sums right.
+    pub fn settle(&mut self, group: GroupId) {
+        if let Some(ring) = self.rings.get_mut(&group).filter(|ring| ring.bounds_stale) {
+            ring.set_bounds();
+        }
     }
 
-    /// The sums of a group without its min and max set right.
+    /// The sums of a group; min and max are right after [`Sliding::settle`]. `None` if it has no slice.
     #[must_use]
-    pub fn sums_as_they_are(&self, group: GroupId) -> Option<&Aggregate> {
+    pub fn sums(&self, group: GroupId) -> Option<&Aggregate> {
         self.rings.get(&group).map(|ring| &ring.sum)
     }
 
@@ -126,11 +138,11 @@ impl Sliding {
         let mut base = *totals;
         let mut lines: [Option<LevelLine>; Level::LEN] = std::array::from_fn(|_| None);
         for (slice, delta) in self.rings.get(&group).into_iter().flat_map(|ring| &ring.slices) {
-            for change in &delta.levels {
+            delta.levels(|change| {
                 let at = change.level.index();
                 base[at] -= change.net;
-                lines[at].get_or_insert_with(|| LevelLine::new(change.level)).add(change, *slice, pane.end);
-            }
+                lines[at].get_or_insert_with(|| LevelLine::new(change.level)).add(&change, *slice, pane.end);
+            });
         }
         std::array::from_fn(|at| match &lines[at] {
             Some(line) => line.figures(base[at], pane.start, pane.end),
@@ -140,14 +152,15 @@ impl Sliding {
 
     /// The slices of a group, for its state record.
     #[must_use]
-    pub fn slices(&self, group: GroupId) -> Vec<(Slice, &Delta)> {
+    pub fn slices(&self, group: GroupId) -> Vec<(Slice, &Packed)> {
         let ring = self.rings.get(&group);
-        ring.into_iter().flat_map(|ring| &ring.slices).map(|(slice, delta)| (*slice, &**delta)).collect()
+        ring.into_iter().flat_map(|ring| &ring.slices).map(|(slice, delta)| (*slice, delta)).collect()
     }
 
     /// Puts a slice of a group back, as a state record kept it, whatever shard time is.
     pub fn restore(&mut self, group: GroupId, slice: Slice, delta: &Delta) {
-        if self.rings.entry(group).or_default().add(slice, &Arc::new(delta.clone())) {
+        let packed = Packed::new(delta, &mut Writer::default());
+        if self.rings.entry(group).or_default().add(slice, delta, packed) {
             self.by_slice.entry(slice).or_default().push(group);
         }
     }
@@ -155,7 +168,7 @@ impl Sliding {
 
 impl Ring {
     /// Adds a delta; `true` if its slice is new to the ring.
-    fn add(&mut self, slice: Slice, delta: &Arc<Delta>) -> bool {
+    fn add(&mut self, slice: Slice, delta: &Delta, packed: Packed) -> bool {
         self.sum.add_sums(delta);
         // Most deltas are of the newest slice.
         let at = match self.slices.back() {
@@ -163,14 +176,16 @@ impl Ring {
             _ => self.slices.len(),
         };
         let is_new = at == 0 || self.slices[at - 1].0 != slice;
-        self.slices.insert(at, (slice, Arc::clone(delta)));
+        self.slices.insert(at, (slice, packed));
         is_new
     }
 
-    fn drop_before(&mut self, oldest: Slice) {
+    fn drop_before(&mut self, oldest: Slice, room: &mut Delta) {
         while self.slices.front().is_some_and(|entry| entry.0 < oldest) {
             if let Some((_, delta)) = self.slices.pop_front() {
-                self.sum.subtract(&delta);
+                delta.unpack(room);
+                self.sum.subtract(room);
+                self.bounds_stale = true;
             }
         }
     }
@@ -178,16 +193,14 @@ impl Ring {
     /// Sets min and max of the sums from the slices.
     fn set_bounds(&mut self) {
         let mut bounds = [(i64::MAX, i64::MIN); Span::LEN];
-        for (span, value_ms) in self.slices.iter().flat_map(|(_, delta)| &delta.values) {
-            let bound = &mut bounds[span.index()];
-            *bound = (bound.0.min(*value_ms), bound.1.max(*value_ms));
+        for (_, delta) in &self.slices {
+            delta.values(|span, value_ms| {
+                let bound = &mut bounds[span.index()];
+                *bound = (bound.0.min(value_ms), bound.1.max(value_ms));
+            });
         }
-        for span in Span::ALL {
-            if self.sum.span(*span).is_some() {
-                let distribution = self.sum.span_mut(*span);
-                (distribution.min_ms, distribution.max_ms) = bounds[span.index()];
-            }
-        }
+        self.bounds_stale = false;
+        self.sum.set_bounds(&bounds);
     }
 }
 
@@ -196,27 +209,33 @@ mod tests {
     use super::*;
     use crate::measure::ids::Count;
 
-    fn delta(value_ms: i64, level_at: i64, by: i64) -> Arc<Delta> {
+    fn add(sliding: &mut Sliding, group: GroupId, slice: Slice, delta: &Delta) {
+        assert!(sliding.add(group, slice, delta, || Packed::new(delta, &mut Writer::default())));
+    }
+
+    fn delta(value_ms: i64, level_at: i64, by: i64) -> Delta {
         let mut delta = Delta::default();
         delta.count(Count::ContactsOffered, 1);
         delta.value(Span::WaitAnswered, value_ms);
         delta.level(Level::Waiting, Slice::of(EventMs(level_at)), EventMs(level_at), by);
-        Arc::new(delta)
+        delta
     }
 
     #[test]
     fn what_falls_out_is_subtracted_exactly() {
         let mut sliding = Sliding::new(Window::shipped().swap_remove(0));
         sliding.advance(EventMs(0), |_| {});
-        sliding.add(1, Slice(0), &delta(90_000, 5_000, 1));
+        add(&mut sliding, 1, Slice(0), &delta(90_000, 5_000, 1));
         sliding.advance(EventMs(290_000), |_| {});
-        sliding.add(1, Slice(29), &delta(1_000, 295_000, 1));
+        add(&mut sliding, 1, Slice(29), &delta(1_000, 295_000, 1));
+        sliding.settle(1);
         let sums = sliding.sums(1).unwrap();
         assert_eq!(sums.count(Count::ContactsOffered), 2);
         assert_eq!(sums.span(Span::WaitAnswered).unwrap().max_ms, 90_000);
         let mut lost = Vec::new();
         sliding.advance(EventMs(300_000), |group| lost.push(group));
         assert_eq!(lost, [1]);
+        sliding.settle(1);
         let sums = sliding.sums(1).unwrap();
         assert_eq!(sums.count(Count::ContactsOffered), 1);
         assert_eq!(sums.span(Span::WaitAnswered).unwrap().max_ms, 1_000);

@@ -110,7 +110,7 @@ impl Shard {
                 let open = self.panes[place].panes.get_mut(&(pane, calendar))?;
                 let cell = open.cells.get_mut(&group)?;
                 (cell.unsaved, cell.saved) = (false, true);
-                out.byte(u8::from(cell.finalised));
+                out.byte(u8::from(cell.finalised) | u8::from(cell.shown) << 1);
                 cell.sums.write(&mut out);
                 let key = group_key(&self.groups, group);
                 Some((cell_key(&self.panes[place].window.name, pane, &key), out.into_bytes()))
@@ -120,12 +120,17 @@ impl Shard {
                 state.unsaved = false;
                 state.levels.iter().for_each(|level| out.signed(*level));
                 out.optional(state.born.map(|born| born.0));
-                state.totals.write(&mut out);
+                match &state.totals {
+                    Some(totals) => totals.write(&mut out),
+                    None => Totals::default().write(&mut out),
+                }
                 for sliding in &self.sliding {
                     let slices = sliding.slices(group);
                     out.unsigned(slices.len() as u64);
-                    for (slice, delta) in slices {
+                    let mut delta = Delta::default();
+                    for (slice, packed) in slices {
                         out.signed(slice.0);
+                        packed.unpack(&mut delta);
                         delta.write(&mut out);
                     }
                 }
@@ -175,7 +180,8 @@ impl Shard {
             *level = reader.signed()?;
         }
         state.born = reader.optional()?.map(WallMs);
-        state.totals = Totals::read(&mut reader)?;
+        let totals = Totals::read(&mut reader)?;
+        state.totals = (totals != Totals::default()).then(|| Box::new(totals));
         let mut delta = Delta::default();
         for place in 0..self.sliding.len() {
             if reader.at_end() {
@@ -210,11 +216,12 @@ impl Shard {
         };
         let mut reader = Reader::new(value);
         let as_of = read_as_of(&mut reader)?;
-        let finalised = reader.byte()? != 0;
+        let published = reader.byte()?;
+        let (finalised, shown) = (published & 1 != 0, published & 2 != 0);
         let sums = Aggregate::read(&mut reader)?;
         let calendar = self.groups.row(group).calendar;
         if let Some(panes) = self.panes.get_mut(place) {
-            let cell = Cell { sums, as_of, finalised, saved: true, ..Cell::default() };
+            let cell = Cell { sums, as_of, finalised, shown, saved: true, ..Cell::default() };
             panes.panes.entry((pane, calendar)).or_default().cells.insert(group, Box::new(cell));
         }
         Ok(())

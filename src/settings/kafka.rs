@@ -2,7 +2,7 @@
 
 use super::client::{Client, Properties};
 use super::fields::{Fields, Section};
-use super::kinds::{Count, List, Span, Text, Word};
+use super::kinds::{Count, Flag, List, Span, Text, Word};
 use super::problem::{Path, Problems};
 use super::service::is_name_char;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Millis, SECOND_MS};
@@ -46,6 +46,8 @@ pub struct Kafka {
     pub group_protocol: GroupProtocol,
     /// A member silent for this long loses its partitions, milliseconds.
     pub session_timeout_ms: Millis,
+    /// A copy that stops in good order leaves its groups.
+    pub leave_on_stop: bool,
     /// A transaction open for this long is aborted by the broker, milliseconds.
     pub transaction_timeout_ms: Millis,
     /// Replicas of the topics that `topics create` makes; -1: the broker's default.
@@ -73,6 +75,7 @@ impl Default for Kafka {
             merge_workers: 1,
             group_protocol: GroupProtocol::default(),
             session_timeout_ms: 10 * SECOND_MS,
+            leave_on_stop: true,
             transaction_timeout_ms: 10 * SECOND_MS,
             replication_factor: -1,
             kpis_retention_ms: 30 * DAY_MS,
@@ -98,6 +101,7 @@ impl Section for Kafka {
         );
         let session = Span { least_ms: SECOND_MS, most_ms: 30 * MINUTE_MS };
         fields.value("session_timeout", &mut self.session_timeout_ms, session);
+        fields.value("leave_on_stop", &mut self.leave_on_stop, Flag);
         let transaction = Span { least_ms: SECOND_MS, most_ms: 15 * MINUTE_MS };
         fields.value("transaction_timeout", &mut self.transaction_timeout_ms, transaction);
         fields.value("replication_factor", &mut self.replication_factor, Count { least: -1, most: 32 });

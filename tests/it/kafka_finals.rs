@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::process::Process;
 use crate::harness::records::Record;
 use crate::kafka_deployment::{Deployment, eventually};
-use crate::reference::{self, RecordKey};
+use crate::reference::RecordKey;
 
 /// All that a consumer saw of one group and window, in the order of the topic.
 #[derive(Clone, Debug, Default)]
@@ -72,22 +72,41 @@ pub fn settled(
     })
 }
 
-/// One final for each group and window, all records of a tenant in one partition, revisions only growing.
+/// Fails where [`settled_breaches`] finds something.
 pub fn assert_exactly_once(seen: &BTreeMap<RecordKey, Seen>) {
+    let breaches = settled_breaches(seen);
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+/// Where it does not hold: one final for each group and window, all records of a tenant in one partition, revisions
+/// only growing, nothing live after what is final.
+pub fn settled_breaches(seen: &BTreeMap<RecordKey, Seen>) -> Vec<String> {
     let mut homes: BTreeMap<&str, i32> = BTreeMap::new();
+    let mut breaches = Vec::new();
     for (key, seen) in seen {
-        assert!(seen.count("final") <= 1, "{} finals of {key:?}", seen.count("final"));
+        let statuses: Vec<&str> =
+            seen.records.iter().filter_map(|record| record["status"].as_str()).collect();
+        if seen.count("final") > 1 {
+            breaches.push(format!("{} finals of {key:?}: {statuses:?}", seen.count("final")));
+        }
         let home = *homes.entry(key.1[0].as_str()).or_insert(seen.partitions[0]);
-        assert!(seen.partitions.iter().all(|at| *at == home), "{key:?} lies in {:?}", seen.partitions);
+        if seen.partitions.iter().any(|at| *at != home) {
+            breaches.push(format!("{key:?} lies in {:?}, others of its tenant in {home}", seen.partitions));
+        }
         let revisions: Vec<i64> = seen.records.iter().filter_map(|r| r["revision"].as_i64()).collect();
-        assert!(revisions.is_sorted(), "revisions of {key:?}: {revisions:?}");
-        let first = seen.records.iter().position(|record| record["status"] != "live");
-        let after = first.map_or(&[][..], |at| &seen.records[at..]);
-        assert!(
-            after.iter().all(|record| record["status"] != "live"),
-            "a live record after the final of {key:?}"
-        );
+        if !revisions.is_sorted() {
+            breaches.push(format!("revisions of {key:?} fall: {revisions:?}"));
+        }
+        let first = statuses.iter().position(|status| *status != "live").unwrap_or(statuses.len());
+        let after = statuses.get(first..).unwrap_or_default();
+        if after.contains(&"live") || after.iter().skip(1).any(|status| *status != "corrected") {
+            breaches.push(format!("the order of records of {key:?}: {statuses:?}"));
+        }
+        if after.first().is_some_and(|status| *status != "final") {
+            breaches.push(format!("the first settled record of {key:?} is not final: {statuses:?}"));
+        }
     }
+    breaches
 }
 
 /// Reads lines of `replay`: the last record of each key.
@@ -117,71 +136,6 @@ pub fn key_of(record: &Value) -> RecordKey {
 /// The end of a record's window, milliseconds since the epoch.
 pub fn end_ms(record: &Value) -> i64 {
     record["window"]["end_ms"].as_i64().expect("an end")
-}
-
-/// What a record says otherwise than the model: counts, durations and KPIs, by name.
-pub fn differences(record: &Value, model: &reference::Record) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for (name, count) in &model.counts {
-        let said = &record["counts"][published(name)];
-        if said.is_null() && IN_KPIS.contains(&name.as_str()) {
-            continue;
-        }
-        if said.as_i64() != Some(*count) {
-            wrong.push(format!("{name}: {said}, not {count}"));
-        }
-    }
-    for (name, values) in &model.durations {
-        let said = &record["durations"][name.as_str()];
-        let sum = values.iter().sum::<i64>();
-        let parts = [
-            ("sum", sum),
-            ("min", values.first().copied().unwrap_or(0)),
-            ("max", values.last().copied().unwrap_or(0)),
-        ];
-        if said["count"].as_u64() != Some(values.len() as u64) {
-            wrong.push(format!("{name} has count {}, not {}", said["count"], values.len()));
-        }
-        for (part, ms) in parts {
-            if (said[part].as_f64().unwrap_or(f64::NAN) * 1_000.0).round() != ms as f64 {
-                wrong.push(format!("{name} has {part} {}, not {ms} ms", said[part]));
-            }
-        }
-    }
-    for (name, (numerator, denominator)) in &model.kpis {
-        let (name, formula) = name.split_once(':').unwrap_or((name, FORMULA));
-        if formula != FORMULA {
-            continue;
-        }
-        let said = &record["kpis"][name];
-        let ratio = numerator / denominator;
-        let value = said["value"].as_f64().unwrap_or(f64::NAN);
-        // Durations are published in whole milliseconds.
-        if (value - ratio).abs() > 0.000_5 + ratio.abs() * 1e-9 || value.is_nan() {
-            wrong.push(format!("{name}: {said}, not {numerator} / {denominator}"));
-        }
-    }
-    wrong
-}
-
-const FORMULA: &str = "answered_plus_abandoned";
-
-/// Sums that a record shows within its KPIs alone.
-const IN_KPIS: [&str; 7] = [
-    "offered_unjudged",
-    "answered_unjudged",
-    "abandoned_unjudged",
-    "short_abandoned_unjudged",
-    "abandoned_within_threshold",
-    "callback_within_threshold",
-    "first_response_judged",
-];
-
-fn published(name: &str) -> &str {
-    match name {
-        "answered_within_threshold" => "contacts_answered_within_threshold",
-        other => other,
-    }
 }
 
 /// The headers of a KPI record repeat what is in it, and its key says which group and window it is of.

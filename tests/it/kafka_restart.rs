@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::harness;
 use crate::harness::guard::{Signal, output_within};
-use crate::harness::process::run_intraday;
+use crate::harness::process::{Process, run_intraday};
 use crate::harness::records::Outgoing;
 use crate::kafka_deployment::{
     Deployment, NEVER_IDLE, SETTLE_MS, event, eventually, last_words, partition_of,
@@ -19,16 +19,16 @@ use crate::kafka_deployment::{
 use crate::kafka_finals::{assert_exactly_once, content, end_ms, replayed, settled};
 use crate::reference::RecordKey;
 
-const PARTITIONS: i32 = 4;
+pub const PARTITIONS: i32 = 4;
 /// 2026-01-05T08:00:00Z and a simulated hour; the last words are three days later.
 const BEGIN: &str = "2026-01-05T08:00:00Z";
-const LAST_MS: i64 = 1_767_600_000_000 + 3 * 86_400_000;
+pub const LAST_MS: i64 = 1_767_600_000_000 + 3 * 86_400_000;
 /// A stop in good order.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const REPLAY_LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines of a simulated hour, in the order of their time.
-fn simulated(deployment: &Deployment) -> Vec<String> {
+pub fn simulated(deployment: &Deployment) -> Vec<String> {
     let file = deployment.path("hour.ndjson");
     let name = file.display().to_string();
     let made =
@@ -38,7 +38,7 @@ fn simulated(deployment: &Deployment) -> Vec<String> {
 }
 
 /// Each line on the partition of its contact or agent.
-fn placed(lines: &[String]) -> Vec<Outgoing> {
+pub fn placed(lines: &[String]) -> Vec<Outgoing> {
     let place = |line: &String| {
         let value: Value = serde_json::from_str(line).unwrap();
         let key = value["contact_id"].as_str().or(value["agent_id"].as_str());
@@ -49,7 +49,7 @@ fn placed(lines: &[String]) -> Vec<Outgoing> {
 }
 
 /// What `replay` makes of the events: the last record of each group and window.
-fn replay(deployment: &Deployment, events: &[Outgoing]) -> std::collections::BTreeMap<RecordKey, Value> {
+pub fn replay(deployment: &Deployment, events: &[Outgoing]) -> std::collections::BTreeMap<RecordKey, Value> {
     let (input, output) = (deployment.path("all.ndjson"), deployment.path("kpis.ndjson"));
     let lines = events.iter().filter_map(|event| event.value.as_deref());
     fs::write(&input, lines.collect::<Vec<_>>().join(&b'\n')).unwrap();
@@ -58,6 +58,23 @@ fn replay(deployment: &Deployment, events: &[Outgoing]) -> std::collections::BTr
     let done = output_within(&mut command, b"", REPLAY_LIMIT).unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     replayed(&fs::read_to_string(&output).unwrap())
+}
+
+/// The settled records are what `replay` makes of the events, once each; all windows but the last ones are settled.
+pub fn assert_as_replayed(deployment: &Deployment, service: &mut Process, events: &[Outgoing]) {
+    let replayed = replay(deployment, events);
+    let is_closed = |record: &&Value| end_ms(record) + SETTLE_MS <= LAST_MS;
+    let wanted: BTreeSet<RecordKey> =
+        replayed.iter().filter(|(_, record)| is_closed(record)).map(|(key, _)| key.clone()).collect();
+    assert!(wanted.len() > 300, "{} windows", wanted.len());
+    let seen = settled(deployment, service, &wanted);
+    assert_exactly_once(&seen);
+    for (key, seen) in &seen {
+        let Some(last) = seen.settled() else { continue };
+        let wanted = replayed.get(key).unwrap_or_else(|| panic!("a record that the replay has not: {last}"));
+        assert_eq!(content(last), content(wanted), "{key:?}");
+    }
+    assert_eq!(deployment.read("dead-letters").len(), 0);
 }
 
 #[test]
@@ -108,19 +125,7 @@ fn restarts_leave_no_trace_in_the_settled_records() {
     service.exit_within(STOP_LIMIT);
 
     let mut service = deployment.start();
-    let replayed = replay(&deployment, &events);
-    let is_closed = |record: &&Value| end_ms(record) + SETTLE_MS <= LAST_MS;
-    let wanted: BTreeSet<RecordKey> =
-        replayed.iter().filter(|(_, record)| is_closed(record)).map(|(key, _)| key.clone()).collect();
-    assert!(wanted.len() > 300, "{} windows", wanted.len());
-    let seen = settled(&deployment, &mut service, &wanted);
-    assert_exactly_once(&seen);
-    for (key, seen) in &seen {
-        let Some(last) = seen.settled() else { continue };
-        let wanted = replayed.get(key).unwrap_or_else(|| panic!("a record that the replay has not: {last}"));
-        assert_eq!(content(last), content(wanted), "{key:?}");
-    }
-    assert_eq!(deployment.read("dead-letters").len(), 0);
+    assert_as_replayed(&deployment, &mut service, &events);
     assert_eq!(deployment.folded_count(), events.len() as i64);
     service.signal(Signal::Term);
     assert_eq!(service.exit_within(STOP_LIMIT).code(), Some(0), "{}", service.output());

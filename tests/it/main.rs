@@ -11,16 +11,22 @@
 )]
 
 mod alerts;
+mod chaos;
+mod checker;
 mod demo;
 mod deploy;
 mod differential;
 mod golden;
 mod harness;
 mod http;
+mod kafka_copies;
 mod kafka_deployment;
+mod kafka_events;
 mod kafka_finals;
 mod kafka_path;
+mod kafka_rebalance;
 mod kafka_restart;
+mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
 mod reference;

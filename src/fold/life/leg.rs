@@ -84,6 +84,7 @@ impl Life<'_> {
         self.sink.level(&group, at, Level::InProgress, 1);
         let (talk_ms, hold_ms) = (0, 0);
         let state = LegState::Talk;
+        contact.legs.reserve_exact(1);
         contact.legs.push(Leg { agent_key, dims, state, since: at, talk_ms, hold_ms, held: false });
     }
 
@@ -254,6 +255,9 @@ impl Life<'_> {
             return;
         };
         contact.completed = true;
+        // It is remembered for a while yet; room for legs is most of what it takes.
+        contact.legs.shrink_to_fit();
+        contact.rings.shrink_to_fit();
         if contact.legs_begun > 0 {
             let at = ended.max(contact.handled_at);
             let group = self.places.contact_group(&contact.dims);

@@ -8,6 +8,7 @@ use intraday::kpi::rules::Formula;
 use serde_json::Value;
 
 use super::engine::Left;
+use crate::kafka_finals::key_of;
 use crate::reference::{Outcome, Record, RecordKey};
 
 /// Counts that the model names otherwise, or that the engine keeps under a threshold: (model, engine).
@@ -31,7 +32,8 @@ const MEANS: [(&str, &str); 3] = [
 /// The differences of one run.
 #[derive(Debug, Default)]
 pub struct Differences {
-    found: Vec<String>,
+    /// Those, a text each.
+    pub found: Vec<String>,
     /// Figures that agreed.
     pub agreed: usize,
 }
@@ -51,19 +53,28 @@ impl Differences {
     }
 }
 
-/// Compares every record and figure.
+/// Compares every record and figure of a run.
 pub fn compare(outcome: &Outcome, left: &Left, formula: Formula) -> Differences {
-    let mut differences = Differences::default();
     let engine: BTreeMap<RecordKey, Value> = left
         .records
         .values()
         .map(|record| serde_json::from_str::<Value>(&record.value).unwrap())
         .map(|value| (key_of(&value), value))
         .collect();
-    let keys: BTreeSet<&RecordKey> = outcome.records.keys().chain(engine.keys()).collect();
+    compare_records(&outcome.records, &engine, formula)
+}
+
+/// Compares every record and figure, whatever the engine's records were read from.
+pub fn compare_records(
+    model: &BTreeMap<RecordKey, Record>,
+    engine: &BTreeMap<RecordKey, Value>,
+    formula: Formula,
+) -> Differences {
+    let mut differences = Differences::default();
+    let keys: BTreeSet<&RecordKey> = model.keys().chain(engine.keys()).collect();
     let (nothing, empty) = (Record::default(), serde_json::json!({}));
     for key in keys {
-        let expected = outcome.records.get(key).unwrap_or(&nothing);
+        let expected = model.get(key).unwrap_or(&nothing);
         let found = engine.get(key).unwrap_or(&empty);
         let mut pair = Pair { key, expected, found, formula, differences: &mut differences };
         pair.counts();
@@ -72,13 +83,6 @@ pub fn compare(outcome: &Outcome, left: &Left, formula: Formula) -> Differences 
         pair.levels();
     }
     differences
-}
-
-fn key_of(record: &Value) -> RecordKey {
-    let set = record["group_set"].as_str().unwrap();
-    let values = set.split(',').map(|dimension| record["group"][dimension].as_str().unwrap().to_owned());
-    let window = record["window"]["name"].as_str().unwrap().to_owned();
-    (set.to_owned(), values.collect(), window, record["window"]["start_ms"].as_i64().unwrap())
 }
 
 /// One record of each side.

@@ -6,9 +6,10 @@
 
 mod belated;
 mod bulk;
-mod compare;
+pub mod compare;
 mod engine;
 mod laws;
+mod live;
 mod restart;
 mod settings;
 mod shell;

@@ -121,10 +121,19 @@ impl Guard {
 
     /// Sends a signal; panics where the child has exited already.
     pub fn signal(&mut self, signal: Signal) {
-        let status = self.status();
-        assert!(status.is_none(), "cannot send {}: the process has exited: {status:?}", signal.name());
-        let sent = Command::new("kill").args(["-s", signal.name(), &self.id().to_string()]).status();
-        assert!(sent.as_ref().is_ok_and(ExitStatus::success), "cannot send {}: {sent:?}", signal.name());
+        let sent = self.try_signal(signal);
+        assert!(sent, "cannot send {}: the process has exited: {:?}", signal.name(), self.status);
+    }
+
+    /// Sends a signal unless the child has exited, and says whether it was sent.
+    pub fn try_signal(&mut self, signal: Signal) -> bool {
+        // An exited child keeps its id until its status is taken, so that nobody else is met.
+        let alive = self.status().is_none();
+        if alive {
+            let sent = Command::new("kill").args(["-s", signal.name(), &self.id().to_string()]).status();
+            assert!(sent.as_ref().is_ok_and(ExitStatus::success), "cannot send {}: {sent:?}", signal.name());
+        }
+        alive
     }
 
     /// Kills the child and waits for its end. Does nothing where it has exited.

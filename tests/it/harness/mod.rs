@@ -18,6 +18,7 @@
 
 pub mod alertmanager;
 pub mod folder;
+pub mod generations;
 pub mod guard;
 pub mod http;
 pub mod jars;
@@ -26,6 +27,7 @@ pub mod process;
 pub mod prometheus;
 pub mod provision;
 pub mod records;
+pub mod stream;
 pub mod webhook;
 
 use std::sync::OnceLock;

@@ -81,6 +81,16 @@ impl Process {
         self.guard.signal(signal);
     }
 
+    /// Sends a signal unless the process has ended, and says whether it was sent.
+    pub fn try_signal(&mut self, signal: Signal) -> bool {
+        self.guard.try_signal(signal)
+    }
+
+    /// How it ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.guard.status()
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.guard.status().is_none()

@@ -91,6 +91,12 @@ impl Broker {
         }
         let made = block_on(self.admin().create_topics([&new], &options())).expect("create_topics");
         assert!(made.iter().all(Result::is_ok), "cannot create topic {topic}: {made:?}");
+        // The controller has it; a loaded broker hears of it a moment later.
+        let (asker, start) = (consumer(&self.client()), Instant::now());
+        while known_partitions(&asker, topic) < partitions {
+            assert!(start.elapsed() < LIMIT, "the broker does not know topic {topic}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Removes a topic.
@@ -143,10 +149,7 @@ impl Broker {
         }
         learn_leaders(producer.client(), topic);
         producer.flush(LIMIT).unwrap_or_else(|e| panic!("cannot flush to {topic}: {e}"));
-        let delivered = producer.context().0.lock().expect("the deliveries").clone();
-        assert_eq!(delivered.failures, [], "cannot produce to {topic}");
-        assert_eq!(delivered.count, records.len(), "records of {topic} that the broker has");
-        delivered.offsets
+        producer.context().assert_delivered(topic, records.len())
     }
 
     /// A producer of a transactional id, which fences off older ones of the same id.
@@ -225,7 +228,17 @@ impl Broker {
 
 /// What the broker has said of the records of one producer.
 #[derive(Default)]
-struct Deliveries(Mutex<Delivered>);
+pub(super) struct Deliveries(Mutex<Delivered>);
+
+impl Deliveries {
+    /// Fails where not all of `count` records were delivered; returns the greatest offset of each partition.
+    pub(super) fn assert_delivered(&self, topic: &str, count: usize) -> BTreeMap<i32, i64> {
+        let delivered = self.0.lock().expect("the deliveries").clone();
+        assert_eq!(delivered.failures, [], "cannot produce to {topic}");
+        assert_eq!(delivered.count, count, "records of {topic} that the broker has");
+        delivered.offsets
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct Delivered {
@@ -271,10 +284,16 @@ fn consumer(config: &ClientConfig) -> BaseConsumer {
 }
 
 fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
+    let count = known_partitions(consumer, topic);
+    assert!(count > 0, "no topic {topic}");
+    count
+}
+
+/// The partitions of a topic as the broker knows it; 0 where it does not.
+fn known_partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
     let metadata = consumer.fetch_metadata(Some(topic), LIMIT);
     let metadata = metadata.unwrap_or_else(|e| panic!("no metadata of {topic}: {e}"));
     let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
-    assert!(count > 0, "no topic {topic}");
     i32::try_from(count).expect("few partitions")
 }
 
@@ -293,7 +312,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
-fn base_record<'a>(topic: &'a str, record: &'a Outgoing) -> BaseRecord<'a, [u8], [u8]> {
+/// A record as the client takes it.
+pub(super) fn base_record<'a>(topic: &'a str, record: &'a Outgoing) -> BaseRecord<'a, [u8], [u8]> {
     let mut base = BaseRecord::to(topic).partition(record.partition);
     base.key = record.key.as_deref();
     base.payload = record.value.as_deref();
