@@ -29,6 +29,7 @@ mod kafka_restart;
 mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
+mod openmetrics;
 mod reference;
 mod scenario;
 mod tidy;
