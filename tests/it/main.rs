@@ -10,6 +10,7 @@
               with #[test] for tests, and not those that they call"
 )]
 
+mod alerts;
 mod chaos;
 mod checker;
 mod clocks;
@@ -33,6 +34,7 @@ mod kafka_scale;
 mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
+mod openmetrics;
 mod page;
 mod reference;
 mod scenario;
