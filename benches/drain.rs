@@ -190,6 +190,8 @@ fn drain(kafka: &harness::kafka::Broker, topic: &str, events: usize) -> Usage {
     ];
     let mut create = Process::intraday(&["topics", "create"], &environment);
     assert!(create.exit_within(Duration::from_secs(30)).success(), "{}", create.output());
+    // On a busy machine the broker tells of new topics a moment later.
+    std::thread::sleep(Duration::from_secs(3));
     let began = Instant::now();
     let mut service = Process::intraday(&["run"], &environment);
     let (group, partials) = (format!("{id}.fold"), format!("{id}.partials"));

@@ -1,5 +1,5 @@
-//! The load of the benches: voice contacts of five events of about 300 bytes, 1,000 queues over ten tenants, an
-//! hour of event time. Deterministic.
+//! The load of the benches: voice contacts of five events of about 300 bytes, 1,000 queues and 2,000 agents over ten
+//! tenants, an hour of event time. Deterministic.
 
 /// Events of a contact.
 const STORY: [&str; 5] =
@@ -36,8 +36,11 @@ pub fn events(events: usize) -> impl Iterator<Item = LoadEvent> {
 fn event(contact: usize, step: usize, time_ms: i64) -> LoadEvent {
     // A multiplicative hash spreads contacts over queues and agents.
     let spread = contact.wrapping_mul(2_654_435_761) >> 7;
-    let (queue, agent) = (spread % 1_000, (spread / 1_000) % 2_000);
+    let queue = spread % 1_000;
     let tenant = queue % 10;
+    // An agent works for one tenant and in one team: 200 agents and 20 teams a tenant.
+    let of_tenant = (spread / 1_000) % 200;
+    let (agent, team) = (of_tenant * 10 + tenant, of_tenant % 20);
     let key = format!("c-{contact:08}-7aa1-4c1e-9f00");
     let time = jiff::Timestamp::from_millisecond(time_ms).unwrap();
     let value = format!(
@@ -53,7 +56,7 @@ fn event(contact: usize, step: usize, time_ms: i64) -> LoadEvent {
         tenant,
         key,
         queue,
-        agent % 20,
+        team,
         agent,
         contact % 500_000,
         contact % 9,

@@ -32,7 +32,7 @@ pub enum Command {
     Topics(TopicsArgs),
     /// Compute KPIs from a file of events, without Kafka
     #[command(
-        after_help = "Example:\n  intraday replay --input day.ndjson.gz --window 15m --output kpis.ndjson"
+        after_help = "Examples:\n  intraday replay --input day.ndjson.gz --window 15m --output kpis.ndjson\n  intraday replay --input day.ndjson.gz --output-format openmetrics --output day.om\n  promtool tsdb create-blocks-from openmetrics day.om /var/lib/prometheus"
     )]
     Replay(ReplayArgs),
     /// Write simulated events to a file or to Kafka
@@ -107,6 +107,9 @@ pub enum OutputFormat {
     Ndjson,
     /// One KPI, count or duration a row
     Csv,
+    /// What /metrics would have shown, every --step, for promtool tsdb create-blocks-from openmetrics
+    #[value(name = "openmetrics")]
+    OpenMetrics,
 }
 
 /// Arguments of `replay`.
@@ -118,8 +121,8 @@ pub struct ReplayArgs {
     /// Put the events into the order of their time first
     #[arg(long)]
     pub sort: bool,
-    /// Windows to report, by name; repeat or separate by commas
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "15m,day")]
+    /// Windows to report, by name; repeat or separate by commas [default: 15m,day; for openmetrics those that /metrics has]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub window: Vec<String>,
     /// Where the records go; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -127,6 +130,12 @@ pub struct ReplayArgs {
     /// Form of the records
     #[arg(long, value_enum, default_value = "ndjson")]
     pub output_format: OutputFormat,
+    /// Event time between two samples of openmetrics [default: 15s]
+    #[arg(long, value_name = "DURATION")]
+    pub step: Option<String>,
+    /// Samples of openmetrics at most; each is about 130 bytes of text
+    #[arg(long, value_name = "NUMBER", default_value_t = 300_000_000)]
+    pub max_samples: u64,
     /// Where late and rejected events go, with their reasons
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,

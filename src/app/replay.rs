@@ -1,17 +1,19 @@
 //! `replay`: the pipeline over a file, without Kafka.
 
 use super::cli::{OutputFormat, ReplayArgs};
+use super::history::{History, HistoryLimits};
 use super::lines::Lines;
-use super::{Failure, report, rows, settings, wall_now};
+use super::looks::Looks;
+use super::{Failure, report, rows, settings, span_ms, wall_now};
 use crate::event::{Limits, decode};
 use crate::kpi::groups::{Dimension, GroupSet};
 use crate::merge::MergeConfig;
 use crate::pipeline::memory::{Memory, Output};
-use crate::pipeline::{DeadLetter, KpiRecord, Record};
+use crate::pipeline::{DeadLetter, KpiRecord, Record, Stop};
 use crate::settings::Settings;
 use crate::time::WallMs;
 use crate::time::window::{SLICE_MS, Window, WindowKind};
-use crate::time::{DAY_MS, Millis};
+use crate::time::{DAY_MS, MINUTE_MS, Millis, SECOND_MS};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
@@ -24,6 +26,14 @@ const TOPIC: &str = "file";
 const LENGTH_MAX_MS: Millis = 7 * DAY_MS;
 /// Events between two commits at most, so that results flow and memory stays small.
 const COMMIT_EVERY: u64 = 20_000;
+/// Windows of records where none is asked for.
+const WINDOWS: [&str; 2] = ["15m", "day"];
+/// Event time between two samples of openmetrics where nothing is asked for, and its bounds.
+const STEP: &str = "15s";
+const STEP_MIN_MS: Millis = SECOND_MS;
+const STEP_MAX_MS: Millis = 5 * MINUTE_MS;
+/// Bytes of a history that stay in memory.
+const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// Replays a file.
 pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
@@ -31,29 +41,49 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     refuse_same_files(args)?;
     let (fold, merge) = configs(&settings, args)?;
     let limits = Limits { max_record_bytes: fold.max_record_bytes };
-    let mut memory = Memory::new(&Arc::new(fold), &merge, TOPIC, 1);
-    let wall = wall_now();
+    let sink = Sink::open(args, &merge)?;
+    let mut replay = Replay {
+        looks: looks(args, &settings)?,
+        wall: wall_now(),
+        future_ms: fold.max_future_skew_ms,
+        limits,
+        memory: Memory::new(&Arc::new(fold), &merge, TOPIC, 1),
+        sink,
+    };
     let mut lines = Lines::open(&args.input)?;
-    let mut sink = Sink::open(args)?;
     let bar = progress(&lines);
     if args.sort {
         for (fed, (number, line)) in (1..).zip(sorted_lines(&mut lines, limits)?) {
-            feed(&mut memory, (fed, number), &line, wall, &mut sink)?;
+            replay.feed((fed, number), &line)?;
         }
     } else {
         let (mut line, mut fed) = (Vec::new(), 0);
         while lines.next_into(&mut line)? {
             fed += 1;
-            feed(&mut memory, (fed, lines.number), &line, wall, &mut sink)?;
+            replay.feed((fed, lines.number), &line)?;
             bar.set_position(lines.position());
         }
     }
-    let open = memory.folds()[0].open_contacts();
-    memory.end(wall, &mut |output| sink.take(output)).map_err(|stop| Failure::Run(stop.to_string()))?;
     bar.finish_and_clear();
-    sink.close()?;
-    report::summary(&memory.reports()[0], open, lines.blank, sink.records);
-    Ok(())
+    replay.end(lines.blank)
+}
+
+/// The looks of openmetrics; none for records.
+fn looks(args: &ReplayArgs, settings: &Settings) -> Result<Option<Looks>, Failure> {
+    if args.output_format != OutputFormat::OpenMetrics {
+        return match &args.step {
+            Some(_) => Err(Failure::Usage("--step is of --output-format openmetrics only".to_owned())),
+            None => Ok(None),
+        };
+    }
+    let text = args.step.as_deref().unwrap_or(STEP);
+    let step_ms = span_ms("--step", text)?;
+    if !(STEP_MIN_MS..=STEP_MAX_MS).contains(&step_ms) {
+        // Prometheus takes a series that says nothing for longer as gone.
+        return Err(Failure::Usage(format!("--step {text:?} is not within 1s and 5m")));
+    }
+    let idle_after_ms = Millis::try_from(settings.time.idle_after_ms).unwrap_or(Millis::MAX);
+    Ok(Some(Looks::new(step_ms, idle_after_ms)))
 }
 
 /// No output may be the input or another output: opening it would empty it.
@@ -74,22 +104,66 @@ fn refuse_same_files(args: &ReplayArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Feeds the line `number` of the file, the `fed`-th that is fed.
-fn feed(
-    memory: &mut Memory,
-    (fed, number): (u64, u64),
-    line: &[u8],
+/// The pipeline that a file goes through, and where its output goes.
+struct Replay {
+    memory: Memory,
+    sink: Sink,
+    looks: Option<Looks>,
     wall: WallMs,
-    sink: &mut Sink,
-) -> Result<(), Failure> {
-    let offset = i64::try_from(number).unwrap_or(i64::MAX) - 1;
-    let record = Record { offset, appended: None, wall, key: None, value: Some(line) };
-    let stopped = |stop: crate::pipeline::Stop| Failure::Run(stop.to_string());
-    memory.record(0, record, &mut |output| sink.take(output)).map_err(stopped)?;
-    if fed.is_multiple_of(COMMIT_EVERY) {
-        memory.commit(wall, &mut |output| sink.take(output)).map_err(stopped)?;
+    future_ms: Millis,
+    limits: Limits,
+}
+
+impl Replay {
+    /// Feeds the line `number` of the file, the `fed`-th that is fed.
+    fn feed(&mut self, (fed, number): (u64, u64), line: &[u8]) -> Result<(), Failure> {
+        let offset = i64::try_from(number).unwrap_or(i64::MAX) - 1;
+        let mut wall = self.wall;
+        if let Some(looks) = &mut self.looks {
+            let time = decode(line, &self.limits).ok().map(|event| event.time);
+            // An event of the future is refused and moves no time.
+            if let Some(time) = time.filter(|time| time.0 <= self.wall.0.saturating_add(self.future_ms)) {
+                self.sink.look(|history, rest| looks.before(time, &mut self.memory, history, rest))?;
+            }
+            wall = looks.wall();
+        }
+        let sink = &mut self.sink;
+        let record = Record { offset, appended: Some(self.wall), wall, key: None, value: Some(line) };
+        self.memory.record(0, record, &mut |output| sink.take(output)).map_err(stopped)?;
+        if fed.is_multiple_of(COMMIT_EVERY) {
+            self.memory.commit(wall, &mut |output| sink.take(output)).map_err(stopped)?;
+        }
+        sink.check()
     }
-    sink.check()
+
+    /// End of the file: what is still open is closed, and what is left is written.
+    fn end(mut self, blank: u64) -> Result<(), Failure> {
+        let open = self.memory.folds()[0].open_contacts();
+        if let Some(looks) = &mut self.looks {
+            self.sink.look(|history, rest| looks.last(&mut self.memory, history, rest))?;
+        }
+        let history = self.sink.history.take();
+        let sink = &mut self.sink;
+        self.memory.end(self.wall, &mut |output| sink.take(output)).map_err(stopped)?;
+        let mut written = format!("{} KPI records", sink.records);
+        if let Some((looks, history)) = self.looks.zip(history) {
+            written = format!("{} samples of {} series", history.samples(), history.series());
+            if history.duplicates() > 0 {
+                written.push_str(&format!(" ({} duplicates left out)", history.duplicates()));
+            }
+            let bar =
+                ProgressBar::new(history.series() as u64).with_style(style("{bar:40} {pos}/{len} series"));
+            looks.write(history, &mut sink.output, || bar.inc(1))?;
+            bar.finish_and_clear();
+        }
+        sink.close()?;
+        report::summary(&self.memory.reports()[0], open, blank, &written);
+        Ok(())
+    }
+}
+
+fn stopped(stop: Stop) -> Failure {
+    Failure::Run(stop.to_string())
 }
 
 /// Configuration of a replay: the windows asked for, finals only, agents on demand.
@@ -99,8 +173,18 @@ fn configs(
 ) -> Result<(crate::fold::FoldConfig, MergeConfig), Failure> {
     let mut fold = settings.fold_config();
     let mut merge = settings.merge_config(Vec::new());
+    let metrics = args.output_format == OutputFormat::OpenMetrics;
+    let on_metrics = |kind: WindowKind| matches!(kind, WindowKind::Sliding { .. } | WindowKind::Day);
+    let names: Vec<String> = match (args.window.as_slice(), metrics) {
+        ([], false) => WINDOWS.map(str::to_owned).to_vec(),
+        ([], true) => {
+            let shown = merge.windows.iter().filter(|window| on_metrics(window.kind));
+            shown.map(|window| window.name.clone()).collect()
+        }
+        (named, _) => named.to_vec(),
+    };
     let mut windows = Vec::new();
-    for name in &args.window {
+    for name in &names {
         let known = merge.windows.iter().find(|window| window.name == *name).cloned();
         let window = known.or_else(|| length_window(name)).ok_or_else(|| {
             let names: Vec<&str> = merge.windows.iter().map(|window| window.name.as_str()).collect();
@@ -109,7 +193,12 @@ fn configs(
                 names.join(", ")
             ))
         })?;
-        if matches!(window.kind, WindowKind::Sliding { .. }) {
+        if metrics && !on_metrics(window.kind) {
+            return Err(Failure::Usage(format!(
+                "--window {name:?}: /metrics has no such window, only sliding ones and days"
+            )));
+        }
+        if !metrics && matches!(window.kind, WindowKind::Sliding { .. }) {
             return Err(Failure::Usage(format!("--window {name:?}: a sliding window has no final records")));
         }
         if !windows.contains(&window) {
@@ -119,7 +208,7 @@ fn configs(
     merge.windows = windows;
     merge.live_rate = 0;
     merge.hdr = args.hdr;
-    if !args.agents {
+    if !args.agents && !(metrics && merge.expose_agents) {
         let sets: Vec<GroupSet> =
             merge.sets.iter().filter(|set| !set.has(Dimension::Agent)).cloned().collect();
         merge.sets.clone_from(&sets);
@@ -153,27 +242,50 @@ fn progress(lines: &Lines) -> ProgressBar {
         Some(size) => ProgressBar::new(size),
         None => ProgressBar::no_length(),
     };
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar.with_style(style("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}"))
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Where records and rejected events go; the first error of writing is kept.
 struct Sink {
     records: u64,
     format: OutputFormat,
+    /// What openmetrics will be written from.
+    history: Option<History>,
     output: Box<dyn Write>,
     rejects: Option<Box<dyn Write>>,
     failed: Option<io::Error>,
 }
 
 impl Sink {
-    fn open(args: &ReplayArgs) -> Result<Sink, Failure> {
+    fn open(args: &ReplayArgs, merge: &MergeConfig) -> Result<Sink, Failure> {
         let mut output = create(&args.output)?;
         if args.output_format == OutputFormat::Csv {
             writeln!(output, "{}", rows::HEADER).map_err(|error| Failure::run("write the output", error))?;
         }
         let rejects = args.rejects.as_deref().map(create).transpose()?;
-        Ok(Sink { records: 0, format: args.output_format, output, rejects, failed: None })
+        let limits = HistoryLimits {
+            samples_max: args.max_samples,
+            series_max: merge.max_series * merge.shards as usize,
+            kept_bytes_max: KEPT_BYTES_MAX,
+        };
+        let format = args.output_format;
+        let history = (format == OutputFormat::OpenMetrics).then(|| History::new(limits));
+        Ok(Sink { records: 0, format, history, output, rejects, failed: None })
+    }
+
+    /// Looks with the history in hand; what else the pipeline gives is taken as ever.
+    fn look(
+        &mut self,
+        look: impl FnOnce(&mut History, &mut dyn FnMut(Output)) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(mut history) = self.history.take() else { return Ok(()) };
+        let looked = look(&mut history, &mut |output| self.take(output));
+        self.history = Some(history);
+        looked
     }
 
     fn take(&mut self, output: Output) {
@@ -188,6 +300,12 @@ impl Sink {
                 }
                 None => Ok(()),
             },
+            Output::Exposed(shard, exposed) => {
+                if let Some(history) = &mut self.history {
+                    exposed.into_iter().for_each(|exposed| history.show(shard, exposed));
+                }
+                Ok(())
+            }
         };
         if let Err(error) = written {
             self.failed.get_or_insert(error);
@@ -198,6 +316,7 @@ impl Sink {
         match self.format {
             OutputFormat::Ndjson => writeln!(self.output, "{}", record.value),
             OutputFormat::Csv => rows::write(&record.value, &mut self.output),
+            OutputFormat::OpenMetrics => Ok(()),
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::pipeline::StageReport;
 use std::io::Write;
 
-/// Prints what became of the records of a replay.
-pub fn summary(report: &StageReport, open_contacts: usize, blank: u64, records: u64) {
+/// Prints what became of the records of a replay; `written` says what was written.
+pub fn summary(report: &StageReport, open_contacts: usize, blank: u64, written: &str) {
     let mut text = String::new();
     let total: u64 = report.results.iter().map(|row| row.2).sum();
     text.push_str(&format!("{total} events read\n"));
@@ -22,7 +22,7 @@ pub fn summary(report: &StageReport, open_contacts: usize, blank: u64, records: 
     if figure("expired") > 0 {
         text.push_str(&format!(", {} expired without an end", figure("expired")));
     }
-    text.push_str(&format!("\n{records} KPI records written\n"));
+    text.push_str(&format!("\n{written} written\n"));
     // A closed standard error is no reason to fail.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -1,6 +1,6 @@
 //! The worker's commits: one in flight while the next fills; a refused one goes again before any other.
 
-use super::handover::{Fate, Handover, Outcome, Reply, Sealed};
+use super::handover::{Fate, Handover, Outcome, Reply, Sealed, mark};
 use super::role::Role;
 use super::worker::{Worker, pause};
 use crate::fault::{self, Guard, Point};
@@ -119,13 +119,12 @@ impl<R: Role> Worker<R> {
             };
             self.marks.1 += 1;
             let (started, number) = self.marks;
+            let (instance, name) = (&self.post.config.instance, &self.post.name);
+            let unique = format!("{instance}-{name}-{started:x}-{number:x}@{}", commit.to);
             sealed.push(Sealed {
                 source: seat.source.clone(),
                 era: seat.era,
-                mark: format!(
-                    "{}-{}-{started:x}-{number:x}@{}",
-                    self.post.config.instance, self.post.name, commit.to
-                ),
+                mark: mark(&unique, self.post.role.commits(stage)),
                 first: seat.first,
                 commit,
                 needed_from: self.post.role.needed_from(stage),

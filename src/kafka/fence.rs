@@ -60,7 +60,11 @@ impl<R: Role> Worker<R> {
         let group = client::group(config, R::NAME);
         let name = format!("{}-{}-{}", config.id, config.instance, self.post.name);
         let list = asker.fetch_group_list(Some(&group), ASK_TIMEOUT)?;
-        Ok(list.groups().iter().flat_map(|group| group.members()).any(|member| member.client_id() == name))
+        Ok(list
+            .groups()
+            .iter()
+            .flat_map(rdkafka::groups::GroupInfo::members)
+            .any(|member| member.client_id() == name))
     }
 
     fn rejoin(&mut self) -> Result<(), KafkaError> {

@@ -72,6 +72,10 @@ impl Role for FoldRole {
         Ok(stage)
     }
 
+    fn commits(&self, stage: &FoldStage) -> Option<u64> {
+        Some(stage.commits())
+    }
+
     fn replay_from(&self, _stage: &FoldStage) -> Option<i64> {
         None
     }

@@ -3,7 +3,9 @@
 //! Must never know: producers, consumers, stages.
 
 use super::source::Source;
+use crate::fault::{self, Guard};
 use crate::pipeline::Commit;
+use crate::pipeline::stage::Stop;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use std::time::Duration;
 
@@ -86,10 +88,45 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// The number of the commit that stored it, as the state of its stage counts; `None` where the mark has none.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let (_, number) = self.mark.rsplit_once(NUMBER)?;
+        u64::from_str_radix(number, 16).ok()
+    }
+
     /// Whether a commit stored it. Tools that set offsets leave no mark, or that of another offset.
     #[must_use]
     pub fn is_of_a_commit(&self) -> bool {
-        self.mark.rsplit_once('@').is_some_and(|(_, to)| to.parse() == Ok(self.offset))
+        let mark = self.mark.split(NUMBER).next().unwrap_or_default();
+        mark.rsplit_once('@').is_some_and(|(_, to)| to.parse() == Ok(self.offset))
+    }
+}
+
+/// Comes before the number in a mark.
+const NUMBER: char = '#';
+
+/// The mark of a commit: what no other commit has, and its number where the state of its stage counts commits.
+#[must_use]
+pub fn mark(unique: &str, number: Option<u64>) -> String {
+    number.map_or_else(|| unique.to_owned(), |number| format!("{unique}{NUMBER}{number:x}"))
+}
+
+/// Whether a state that ends with commit `number` is that of the stored offset. A commit without new records leaves the
+/// offset where it was, so that the offset alone does not tell its state from the one before.
+///
+/// # Errors
+/// They are of different commits: the state was not yet read to its end.
+pub fn same_commit(number: Option<u64>, committed: &Committed) -> Result<(), Stop> {
+    match (number, committed.number()) {
+        (Some(state), Some(offset)) if state != offset && !fault::is_off(Guard::HeadEqualsOffset) => {
+            Err(Stop(format!(
+                "the state ends with commit {state} and offset {} was stored by commit {offset}: they are written \
+                 together, so one of them was changed or not read to its end; restore both, or delete both",
+                committed.offset
+            )))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -131,8 +168,22 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_says_which_commit_of_the_state_it_belongs_to() {
+        assert_eq!(at(5, &mark("host-1-fold0-a-1f", Some(31))).number(), Some(31));
+        for unnumbered in ["host-1-fold0-a-1f", "", "a#", "a#x"] {
+            assert_eq!(at(5, unnumbered).number(), None, "{unnumbered}");
+        }
+        let stored = at(5, &mark("a", Some(7)));
+        assert!(same_commit(Some(7), &stored).is_ok() && same_commit(None, &stored).is_ok());
+        assert!(same_commit(Some(6), &at(5, "a")).is_ok());
+        let stop = same_commit(Some(6), &stored).unwrap_err().0;
+        assert!(stop.contains("commit 6") && stop.contains("commit 7"), "{stop}");
+    }
+
+    #[test]
     fn an_offset_set_by_hand_has_no_mark_of_its_own() {
         assert!(at(9, "a-fold0-1-2@9").is_of_a_commit());
+        assert!(at(9, "a-fold0-1-2@9#1f").is_of_a_commit());
         assert!(!at(9, "").is_of_a_commit());
         assert!(!at(7, "a-fold0-1-2@9").is_of_a_commit());
     }

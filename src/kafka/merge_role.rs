@@ -55,6 +55,10 @@ impl Role for MergeRole {
         MergeStage::restore(Arc::clone(&self.merge), source.number(), offset, records)
     }
 
+    fn commits(&self, _stage: &MergeStage) -> Option<u64> {
+        None
+    }
+
     fn replay_from(&self, stage: &MergeStage) -> Option<i64> {
         Some(stage.replay_from())
     }

@@ -9,7 +9,7 @@ use super::config::{KafkaConfig, Mode, StartFrom};
 use super::context::PlainContext;
 use super::damper::{is_away, is_undecodable};
 use super::error::KafkaError;
-use super::handover::Committed;
+use super::handover::{Committed, same_commit};
 use super::observer::Observer;
 use super::progress::{Progress, Step};
 use super::role::{Role, StateRecords};
@@ -29,6 +29,10 @@ use std::time::{Duration, Instant};
 
 /// Pause before a restore begins again that brokers did not answer.
 const AGAIN_PAUSE: Duration = Duration::from_secs(1);
+/// Brokers answer late, or with nothing, while a transaction is pending on the offsets. One that hangs for ever was lost
+/// by the brokers, and only they can end it.
+const OFFSET_UNREAD: &str =
+    "the committed offset cannot be read; if brokers are up, see kafka-transactions find-hanging";
 /// How long one question to the broker may take.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -181,8 +185,9 @@ impl<R: Role> Restorer<R> {
             match &stored {
                 None if state.records.is_empty() => return self.begin(asker, source),
                 Some(stored) if !state.records.is_empty() => {
-                    if tried != Some((stored.offset, state.taken)) {
-                        tried = Some((stored.offset, state.taken));
+                    let found = Some((stored.clone(), state.taken));
+                    if tried != found {
+                        tried = found;
                         match self.rebuild(order, stored, &state.records) {
                             Ok(begun) => {
                                 fault::at(Point::Restored);
@@ -245,6 +250,7 @@ impl<R: Role> Restorer<R> {
         let group = client::group(&self.config, R::NAME);
         let stopped = |stop: Stop| Stop(format!("{stop} (group {group})"));
         let mut stage = self.role.restore(source, offset, records).map_err(stopped)?;
+        same_commit(self.role.commits(&stage), stored)?;
         if let Some(from) = self.role.replay_from(&stage).filter(|from| *from != offset) {
             // What went out up to an offset is known of commits alone. At the state's own offset nothing is lost.
             if self.config.mode == Mode::ExactlyOnce && !stored.is_of_a_commit() {
@@ -335,8 +341,7 @@ fn committed_offset(
     client: &BaseConsumer<PlainContext>,
     source: &Source,
 ) -> Result<Option<Committed>, Hitch> {
-    let found = committed(client, [source], ASK_TIMEOUT)
-        .map_err(|error| hitch("the committed offset cannot be read", &error))?;
+    let found = committed(client, [source], ASK_TIMEOUT).map_err(|error| hitch(OFFSET_UNREAD, &error))?;
     Ok(found.into_iter().next().and_then(|(_, stored)| stored))
 }
 

@@ -40,6 +40,9 @@ pub trait Role: Send + Sync + 'static {
     /// # Errors
     /// The state does not fit the offset, the layout or itself.
     fn restore(&self, source: &Source, offset: i64, records: &StateRecords) -> Result<Self::Stage, Stop>;
+    /// The number of the last commit sealed, or of the one that a restored stage ends with, as its state has it; `None`
+    /// where the state may be older than the offset.
+    fn commits(&self, stage: &Self::Stage) -> Option<u64>;
     /// The offset from which a restored stage must be fed first; `None` for nothing.
     fn replay_from(&self, stage: &Self::Stage) -> Option<i64>;
     /// Takes one record.

@@ -179,9 +179,9 @@ impl BatchWriter {
     pub fn finish(&mut self, head: &BatchHead) -> Vec<u8> {
         let mut out = Writer::with_capacity(self.len() + 96 + head.topic.len());
         write_head(head, &mut out);
-        out.unsigned(self.string_places.len());
+        out.unsigned(self.string_places.given());
         out.raw(self.strings.as_slice());
-        out.unsigned(self.group_places.len());
+        out.unsigned(self.group_places.given());
         out.raw(self.groups.as_slice());
         out.unsigned(self.delta_count);
         out.raw(self.deltas.as_slice());

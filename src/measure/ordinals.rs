@@ -48,7 +48,7 @@ impl Ordinals {
 
     /// How many numbers were given.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn given(&self) -> u64 {
         u64::from(self.used)
     }
 
@@ -72,7 +72,7 @@ mod tests {
         let mut ordinals = Ordinals::default();
         let mut ask = |ids: &[u32]| {
             let numbers: Vec<(u64, bool)> = ids.iter().map(|id| ordinals.place(*id)).collect();
-            assert_eq!(ordinals.len(), numbers.iter().filter(|(_, is_new)| *is_new).count() as u64);
+            assert_eq!(ordinals.given(), numbers.iter().filter(|(_, is_new)| *is_new).count() as u64);
             ordinals.clear();
             numbers
         };

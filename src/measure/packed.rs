@@ -1,6 +1,6 @@
 //! A delta as bytes, for those that keep many: one allocation, shared by whoever holds it.
 //!
-//! Levels come first, because they are asked for most often. It never leaves the process, so it has no format number.
+//! It never leaves the process, so it has no format number.
 
 use super::delta::{Delta, LevelChange};
 use super::ids::{Count, Level, Span, Tally};
@@ -41,21 +41,10 @@ impl Packed {
         Packed(Arc::from(room.as_slice()))
     }
 
-    /// Hands each level change to `each`.
-    pub fn levels(&self, each: impl FnMut(LevelChange)) {
-        // What this file wrote itself reads back; were it not so, the rest of the delta would be left out.
-        let _ = read_levels(&mut Reader::new(&self.0), each);
-    }
-
-    /// Hands each duration to `each`, milliseconds.
-    pub fn values(&self, each: impl FnMut(Span, Millis)) {
-        let mut reader = Reader::new(&self.0);
-        let _ = read_levels(&mut reader, |_| {}).and_then(|()| read_values(&mut reader, each));
-    }
-
     /// Writes the delta over `delta`.
     pub fn unpack(&self, delta: &mut Delta) {
         delta.clear();
+        // What this file wrote itself reads back; were it not so, the rest of the delta would be left out.
         let _ = self.read(delta);
     }
 
@@ -104,7 +93,7 @@ mod tests {
     use crate::time::window::Slice;
 
     #[test]
-    fn a_packed_delta_reads_back_whole_and_in_part() {
+    fn a_packed_delta_reads_back_whole() {
         let mut delta = Delta::default();
         delta.count(Count::ContactsOffered, -2);
         delta.tally(Tally::AnsweredWithin, 20_000, 1);
@@ -117,10 +106,6 @@ mod tests {
         read.count(Count::ContactsCreated, 9);
         packed.unpack(&mut read);
         assert_eq!(read, delta);
-        let (mut levels, mut values) = (Vec::new(), Vec::new());
-        packed.levels(|change| levels.push(change));
-        packed.values(|span, value_ms| values.push((span, value_ms)));
-        assert_eq!((levels, values), (delta.levels, delta.values));
         Packed::new(&Delta::default(), &mut Writer::default()).unpack(&mut read);
         assert_eq!(read, Delta::default());
     }

@@ -6,12 +6,12 @@
 use super::groups::GroupId;
 use crate::ids::DenseMap;
 use crate::measure::aggregate::{Aggregate, LevelFigures, LevelLine};
-use crate::measure::delta::Delta;
+use crate::measure::delta::{Delta, LevelChange};
 use crate::measure::ids::{Level, Span};
 use crate::measure::packed::Packed;
 use crate::measure::wire::Writer;
-use crate::time::EventMs;
 use crate::time::window::{Pane, SLICE_MS, Slice, Window, sliding_of};
+use crate::time::{EventMs, Millis};
 use std::collections::{BTreeMap, VecDeque};
 
 /// One sliding window of the configuration.
@@ -34,9 +34,19 @@ pub struct Sliding {
 pub struct Ring {
     /// Ascending by slice; a slice may stand several times. Deltas are shared by the groups that they were added to.
     slices: VecDeque<(Slice, Packed)>,
+    /// What is asked for each second, one entry a slice: a busy group has thousands of deltas.
+    marks: VecDeque<Mark>,
     sum: Aggregate,
     /// Something fell out since min and max of the sums were set right.
     bounds_stale: bool,
+}
+
+/// The level changes of a slice, added up, and least and greatest of its durations.
+#[derive(Clone, Debug)]
+struct Mark {
+    slice: Slice,
+    levels: Vec<LevelChange>,
+    bounds_ms: Vec<(Span, Millis, Millis)>,
 }
 
 impl Sliding {
@@ -137,12 +147,13 @@ impl Sliding {
     ) -> [LevelFigures; Level::LEN] {
         let mut base = *totals;
         let mut lines: [Option<LevelLine>; Level::LEN] = std::array::from_fn(|_| None);
-        for (slice, delta) in self.rings.get(&group).into_iter().flat_map(|ring| &ring.slices) {
-            delta.levels(|change| {
+        for mark in self.rings.get(&group).into_iter().flat_map(|ring| &ring.marks) {
+            for change in &mark.levels {
                 let at = change.level.index();
                 base[at] -= change.net;
-                lines[at].get_or_insert_with(|| LevelLine::new(change.level)).add(&change, *slice, pane.end);
-            });
+                let line = lines[at].get_or_insert_with(|| LevelLine::new(change.level));
+                line.add(change, mark.slice, pane.end);
+            }
         }
         std::array::from_fn(|at| match &lines[at] {
             Some(line) => line.figures(base[at], pane.start, pane.end),
@@ -170,13 +181,30 @@ impl Ring {
     /// Adds a delta; `true` if its slice is new to the ring.
     fn add(&mut self, slice: Slice, delta: &Delta, packed: Packed) -> bool {
         self.sum.add_sums(delta);
+        let is_new = self.mark(slice, delta);
         // Most deltas are of the newest slice.
         let at = match self.slices.back() {
             Some(newest) if newest.0 > slice => self.slices.partition_point(|entry| entry.0 <= slice),
             _ => self.slices.len(),
         };
-        let is_new = at == 0 || self.slices[at - 1].0 != slice;
         self.slices.insert(at, (slice, packed));
+        is_new
+    }
+
+    /// Adds to the mark of a slice; `true` if it is a new one.
+    fn mark(&mut self, slice: Slice, delta: &Delta) -> bool {
+        let at = match self.marks.back() {
+            Some(newest) if newest.slice == slice => self.marks.len() - 1,
+            Some(newest) if newest.slice > slice => self.marks.partition_point(|mark| mark.slice < slice),
+            _ => self.marks.len(),
+        };
+        let is_new = self.marks.get(at).is_none_or(|mark| mark.slice != slice);
+        if is_new {
+            self.marks.insert(at, Mark { slice, levels: Vec::new(), bounds_ms: Vec::new() });
+        }
+        if let Some(mark) = self.marks.get_mut(at) {
+            mark.add(delta);
+        }
         is_new
     }
 
@@ -188,19 +216,40 @@ impl Ring {
                 self.bounds_stale = true;
             }
         }
+        while self.marks.front().is_some_and(|mark| mark.slice < oldest) {
+            self.marks.pop_front();
+        }
     }
 
-    /// Sets min and max of the sums from the slices.
+    /// Sets min and max of the sums from the marks.
     fn set_bounds(&mut self) {
         let mut bounds = [(i64::MAX, i64::MIN); Span::LEN];
-        for (_, delta) in &self.slices {
-            delta.values(|span, value_ms| {
-                let bound = &mut bounds[span.index()];
-                *bound = (bound.0.min(value_ms), bound.1.max(value_ms));
-            });
+        for (span, min_ms, max_ms) in self.marks.iter().flat_map(|mark| &mark.bounds_ms) {
+            let bound = &mut bounds[span.index()];
+            *bound = (bound.0.min(*min_ms), bound.1.max(*max_ms));
         }
         self.bounds_stale = false;
         self.sum.set_bounds(&bounds);
+    }
+}
+
+impl Mark {
+    fn add(&mut self, delta: &Delta) {
+        for change in &delta.levels {
+            match self.levels.iter_mut().find(|sum| sum.level == change.level) {
+                Some(sum) => {
+                    sum.net += change.net;
+                    sum.area_ms += change.area_ms;
+                }
+                None => self.levels.push(*change),
+            }
+        }
+        for (span, value_ms) in &delta.values {
+            match self.bounds_ms.iter_mut().find(|bound| bound.0 == *span) {
+                Some(bound) => (bound.1, bound.2) = (bound.1.min(*value_ms), bound.2.max(*value_ms)),
+                None => self.bounds_ms.push((*span, *value_ms, *value_ms)),
+            }
+        }
     }
 }
 
@@ -219,6 +268,43 @@ mod tests {
         delta.value(Span::WaitAnswered, value_ms);
         delta.level(Level::Waiting, Slice::of(EventMs(level_at)), EventMs(level_at), by);
         delta
+    }
+
+    #[test]
+    fn many_deltas_in_disorder_give_the_figures_of_each_one_by_one() {
+        let mut sliding = Sliding::new(Window::shipped().swap_remove(0));
+        sliding.advance(EventMs(600_000), |_| {});
+        let (pane, mut added, mut totals) = (sliding.pane().unwrap(), Vec::new(), [0; Level::LEN]);
+        for step in 0..400_i64 {
+            // A stride that meets each slice of the window several times, out of order.
+            let slice = Slice(31 + step * 7 % 30);
+            let (at, by) = (slice.start().0 + step * 37 % 10_000, [2, -1, 0, -1][step as usize % 4]);
+            let delta = delta(1 + step * 613 % 90_000, at, by);
+            add(&mut sliding, 1, slice, &delta);
+            totals[Level::Waiting.index()] += by;
+            added.push((slice, delta));
+        }
+        for (now_ms, first) in [(600_000, 31), (750_000, 46)] {
+            let mut lost = 0;
+            sliding.advance(EventMs(now_ms), |_| lost += 1);
+            let pane = if now_ms == 600_000 { pane } else { sliding.pane().unwrap() };
+            let (mut line, mut base) = (LevelLine::new(Level::Waiting), totals[Level::Waiting.index()]);
+            let mut values = Vec::new();
+            for (slice, delta) in added.iter().filter(|entry| entry.0.0 >= first) {
+                values.extend(delta.values.iter().map(|value| value.1));
+                for change in &delta.levels {
+                    base -= change.net;
+                    line.add(change, *slice, pane.end);
+                }
+            }
+            let figures = sliding.figures(1, pane, &totals)[Level::Waiting.index()];
+            assert_eq!(figures, line.figures(base, pane.start, pane.end), "{now_ms}");
+            sliding.settle(1);
+            let span = sliding.sums(1).unwrap().span(Span::WaitAnswered).unwrap();
+            let wanted = (values.iter().copied().min().unwrap(), values.iter().copied().max().unwrap());
+            assert_eq!((span.min_ms, span.max_ms), wanted, "{now_ms}");
+            assert_eq!(lost, if now_ms == 600_000 { 0 } else { 15 });
+        }
     }
 
     #[test]

@@ -132,6 +132,12 @@ impl FoldStage {
         self.fold.stream_time()
     }
 
+    /// Commits taken over the partition's life; the state's head has the same number.
+    #[must_use]
+    pub const fn commits(&self) -> u64 {
+        self.log.seq()
+    }
+
     /// Contacts that are open: not over, not left.
     #[must_use]
     pub fn open_contacts(&self) -> usize {

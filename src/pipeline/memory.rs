@@ -8,6 +8,7 @@ use super::{
     Stop,
 };
 use crate::fold::FoldConfig;
+use crate::kpi::exposed::Exposed;
 use crate::merge::MergeConfig;
 use crate::time::window::{WindowKind, pane_of};
 use crate::time::{EventMs, WallMs};
@@ -20,6 +21,8 @@ pub enum Output {
     Kpi(KpiRecord),
     /// A late or rejected record of an input partition.
     DeadLetter(u32, DeadLetter),
+    /// What groups of a shard show on /metrics from now on.
+    Exposed(u32, Vec<Exposed>),
 }
 
 /// Both stages in memory.
@@ -77,14 +80,22 @@ impl Memory {
         }
         for merge in &mut self.merges {
             merge.step(MergeInput::Publish { wall })?;
-            let effects = merge.commit().into_iter().flat_map(|commit| commit.effects);
-            for effect in effects {
+            let Some(commit) = merge.commit() else { continue };
+            for effect in commit.effects {
                 if let Effect::Kpi(record) = effect {
                     out(Output::Kpi(record));
                 }
             }
+            if !commit.exposed.is_empty() {
+                out(Output::Exposed(commit.partition, commit.exposed));
+            }
         }
         Ok(())
+    }
+
+    /// No partition has had a record for a while: the clock moves their time.
+    pub fn idle(&mut self, wall: WallMs) {
+        self.folds.iter_mut().for_each(|fold| fold.step(FoldInput::Idle { wall }));
     }
 
     /// End of all input: levels stop at the last event, timers run until the last open window is final.

@@ -18,7 +18,6 @@ mod fleet;
 mod mutations;
 mod plan;
 mod short;
-mod silence;
 mod storm;
 mod tally;
 

@@ -10,8 +10,10 @@
               with #[test] for tests, and not those that they call"
 )]
 
+mod alerts;
 mod chaos;
 mod checker;
+mod clocks;
 mod demo;
 mod deploy;
 mod differential;
@@ -33,6 +35,9 @@ mod kafka_scale;
 mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
+mod openmetrics;
+mod page;
 mod reference;
 mod scenario;
+mod simulation;
 mod tidy;

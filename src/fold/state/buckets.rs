@@ -8,7 +8,8 @@ use crate::ids::DenseMap;
 /// Entities by key.
 #[derive(Clone, Debug)]
 pub struct Buckets<T> {
-    maps: Vec<DenseMap<u64, T>>,
+    /// Boxed: a map that grows moves addresses, not entities, and its empty places are small.
+    maps: Vec<DenseMap<u64, Box<T>>>,
     len: usize,
 }
 
@@ -28,12 +29,12 @@ impl<T> Buckets<T> {
     /// The entity of a key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<&T> {
-        self.maps[bucket_of(key)].get(&key)
+        self.maps[bucket_of(key)].get(&key).map(|entity| &**entity)
     }
 
     /// The entity of a key, to be changed.
     pub fn get_mut(&mut self, key: u64) -> Option<&mut T> {
-        self.maps[bucket_of(key)].get_mut(&key)
+        self.maps[bucket_of(key)].get_mut(&key).map(|entity| &mut **entity)
     }
 
     /// Whether there is an entity of the key.
@@ -46,14 +47,14 @@ impl<T> Buckets<T> {
     pub fn put(&mut self, key: u64, entity: T) -> &mut T {
         let place = self.maps[bucket_of(key)].entry(key);
         self.len += usize::from(matches!(place, std::collections::hash_map::Entry::Vacant(_)));
-        place.insert_entry(entity).into_mut()
+        place.insert_entry(Box::new(entity)).into_mut()
     }
 
     /// Takes the entity of a key away.
     pub fn remove(&mut self, key: u64) -> Option<T> {
         let removed = self.maps[bucket_of(key)].remove(&key);
         self.len -= usize::from(removed.is_some());
-        removed
+        removed.map(|entity| *entity)
     }
 
     /// How many entities there are.
@@ -70,7 +71,7 @@ impl<T> Buckets<T> {
 
     /// All entities, in no order that may reach an output.
     pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.maps.iter().flat_map(DenseMap::values)
+        self.maps.iter().flat_map(DenseMap::values).map(|entity| &**entity)
     }
 
     /// All keys, ascending.
@@ -85,7 +86,7 @@ impl<T> Buckets<T> {
     #[must_use]
     pub fn bucket_in_order(&self, bucket: usize) -> Vec<(u64, &T)> {
         let mut entities: Vec<(u64, &T)> =
-            self.maps.get(bucket).into_iter().flatten().map(|(key, entity)| (*key, entity)).collect();
+            self.maps.get(bucket).into_iter().flatten().map(|(key, entity)| (*key, &**entity)).collect();
         entities.sort_unstable_by_key(|(key, _)| *key);
         entities
     }

@@ -31,6 +31,8 @@ pub struct Tally {
     pub broker_pauses: u32,
     /// Rebalances of both groups.
     pub rebalances: u32,
+    /// Workers that were fenced off without a stranger and joined anew.
+    pub rejoined: usize,
     /// Partitions restored, by all copies.
     pub restores: usize,
     /// Commits that were refused or of unknown outcome.
@@ -63,6 +65,7 @@ impl Tally {
             let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
             match line["message"].as_str() {
                 Some("restored") => self.restores += 1,
+                Some(message) if message.starts_with("joined anew") => self.rejoined += 1,
                 Some("a commit did not go through") => {
                     *self.refused.entry(kind(line["trouble"].as_str().unwrap_or_default())).or_insert(0) += 1;
                 }
@@ -102,8 +105,8 @@ impl fmt::Display for Tally {
         write!(
             out,
             "{} kills ({} at a point of a commit), {} bounces ({} broker kills, {} pauses), {} rebalances, \
-             {} copies suspended ({} with a twin), {} left, {} starts, {} partitions restored; \
-             commits refused: {:?}; ended of themselves: {:?}",
+             {} copies suspended ({} with a twin), {} left, {} starts, {} partitions restored, \
+             {} joined anew; commits refused: {:?}; ended of themselves: {:?}",
             self.kills(),
             self.died,
             self.bounces(),
@@ -115,6 +118,7 @@ impl fmt::Display for Tally {
             self.left,
             self.started,
             self.restores,
+            self.rejoined,
             self.refused,
             self.ended
         )

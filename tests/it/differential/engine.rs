@@ -34,6 +34,7 @@ impl Left {
                 let before = self.letters.insert((partition, letter.offset), letter.reason);
                 assert_eq!(before, None, "{partition}/{} went to the dead letters twice", letter.offset);
             }
+            Output::Exposed(..) => {}
         }
     }
 

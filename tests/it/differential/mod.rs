@@ -7,11 +7,11 @@
 mod belated;
 mod bulk;
 pub mod compare;
-mod engine;
+pub mod engine;
 mod laws;
 mod live;
-mod restart;
-mod settings;
+pub mod restart;
+pub mod settings;
 mod shell;
 mod shrink;
 

@@ -18,10 +18,10 @@ pub fn last_records(left: &Left) -> BTreeMap<String, String> {
 }
 
 /// A record that was published and from which a late event took everything.
-const EMPTIED: &str = "\"counts\":{},\"kpis\":{},\"durations\":{},\"levels\":{}}";
+pub const EMPTIED: &str = "\"counts\":{},\"kpis\":{},\"durations\":{},\"levels\":{}}";
 
 /// A record without status, revision, watermark and time of publication.
-fn masked(record: &str) -> String {
+pub fn masked(record: &str) -> String {
     let mut text = record.to_owned();
     for field in ["status", "revision", "watermark", "published_at"] {
         let name = format!("\"{field}\":");

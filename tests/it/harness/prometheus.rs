@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -48,17 +49,31 @@ impl Prometheus {
     pub fn start_with_rules(targets: &[Target], rules: &str) -> Option<Prometheus> {
         let own = Target { job: "prometheus".to_owned(), address: format!("127.0.0.1:{}", free_port()) };
         let text = configuration(&own, targets, !rules.is_empty());
-        Prometheus::start_at(&own.address, &text, &[("rules.yml", rules)])
+        Prometheus::start_at(&own.address, &text, &[("rules.yml", rules)], None)
     }
 
     /// Starts one with a configuration of the test's own, and files that it names beside it, as name and text.
     ///
     /// None where no Prometheus can be had; panics where one can but does not start.
     pub fn start_from(configuration: &str, beside: &[(&str, &str)]) -> Option<Prometheus> {
-        Prometheus::start_at(&format!("127.0.0.1:{}", free_port()), configuration, beside)
+        Prometheus::start_at(&format!("127.0.0.1:{}", free_port()), configuration, beside, None)
     }
 
-    fn start_at(address: &str, configuration: &str, beside: &[(&str, &str)]) -> Option<Prometheus> {
+    /// As [`Prometheus::start_from`], on a folder of blocks that it takes for its data, however old they are.
+    pub fn start_on_blocks(
+        configuration: &str,
+        beside: &[(&str, &str)],
+        blocks: &Path,
+    ) -> Option<Prometheus> {
+        Prometheus::start_at(&format!("127.0.0.1:{}", free_port()), configuration, beside, Some(blocks))
+    }
+
+    fn start_at(
+        address: &str,
+        configuration: &str,
+        beside: &[(&str, &str)],
+        blocks: Option<&Path>,
+    ) -> Option<Prometheus> {
         let server = present(tool(Packaged::Prometheus))?;
         let folder = RunFolder::new("prometheus");
         let config = folder.path().join("prometheus.yml");
@@ -66,9 +81,14 @@ impl Prometheus {
             fs::write(folder.path().join(name), text)
                 .unwrap_or_else(|e| panic!("cannot write {}: {e}", folder.path().display()));
         }
+        let data = folder.path().join("data");
+        if let Some(blocks) = blocks {
+            fs::rename(blocks, &data).unwrap_or_else(|e| panic!("cannot move {}: {e}", blocks.display()));
+        }
         let mut command = server.command();
         command.arg(format!("--config.file={}", config.display()));
-        command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
+        command.arg(format!("--storage.tsdb.path={}", data.display()));
+        command.arg("--storage.tsdb.retention.time=100y");
         command.arg(format!("--web.listen-address={address}"));
         let mut process = Process::start(&command);
         let url = format!("http://{address}");

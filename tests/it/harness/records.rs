@@ -161,7 +161,10 @@ impl Broker {
 
     /// A producer of a transactional id, which fences off older ones of the same id.
     pub fn transactional(&self, id: &str) -> BaseProducer {
-        let producer: BaseProducer = self.client().set("transactional.id", id).create().expect("a producer");
+        let mut config = self.client();
+        // A transaction lasts as long as its test wants it, also on a slow machine.
+        config.set("transactional.id", id).set("transaction.timeout.ms", "600000");
+        let producer: BaseProducer = config.create().expect("a producer");
         producer.init_transactions(LIMIT).unwrap_or_else(|e| panic!("cannot init transactions of {id}: {e}"));
         producer
     }
@@ -219,7 +222,7 @@ impl Broker {
         let known = loop {
             match consumer.committed_offsets(asked.clone(), LIMIT) {
                 Ok(known) => break known,
-                Err(e) => assert!(start.elapsed() < LIMIT, "no committed offsets of {group}: {e}"),
+                Err(e) => assert!(start.elapsed() < LIMIT * 2, "no committed offsets of {group}: {e}"),
             }
             std::thread::sleep(Duration::from_millis(100));
         };
