@@ -177,7 +177,7 @@ impl Stops {
 #[test]
 fn every_stop_ends_in_time_with_code_0_and_loses_nothing() {
     let Some(deployment) = Stops::deployment() else { return };
-    let stops: usize = std::env::var("INTRADAY_TEST_STOPS").map_or(36, |text| text.parse().unwrap());
+    let stops: usize = std::env::var("INTRADAY_TEST_STOPS").map_or(24, |text| text.parse().unwrap());
     let events = placed(&simulated(&deployment));
     let mut test = Stops { deployment, sent: Vec::new(), dice: Dice::new(SEED), longest: Duration::ZERO };
     let share = events.len().div_ceil(stops);
