@@ -198,7 +198,7 @@ fn per_event() {
         let wall = WallMs(begin_ms + after_ms as i64);
         // A commit each 100 ms, a publish tick each 200 ms: by count of events, which come evenly.
         if at > 0 && at % (RATE / 10) == 0 {
-            commit(&mut folds, &mut merges, wall, (at / (RATE / 10)) % 2 == 0, &mut bytes);
+            commit(&mut folds, &mut merges, wall, (at / (RATE / 10)).is_multiple_of(2), &mut bytes);
         }
         if after_ms < (WARM_S * 1_000) as u64 {
             (bytes, events) = (Bytes::default(), 0);
