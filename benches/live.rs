@@ -22,6 +22,9 @@ pub const QUEUES: usize = 10;
 /// Markers produced each second.
 pub const MARKERS_PER_S: u64 = 100;
 
+/// Markers that wait at a time; a multiple of the queues, so that the one that leaves is of the queue of the one that comes.
+const MARKERS_WAITING: u64 = 100 * QUEUES as u64;
+
 const STORY: [&str; 5] =
     ["contact.created", "contact.queued", "contact.answered", "contact.ended", "contact.wrapup_ended"];
 /// From the contact's beginning to each of its events; short, so that a load is steady after half a minute.
@@ -126,11 +129,17 @@ fn produce(
         while marker * 1_000_000 / MARKERS_PER_S <= now_us {
             let after_us = marker * 1_000_000 / MARKERS_PER_S;
             let (queue, at_ms) = (marker as usize % QUEUES, began_ms + (after_us / 1_000) as i64);
-            let (key, value) = marker_event(began_ms, marker, queue, at_ms);
+            let (key, value) = marker_event(began_ms, marker, queue, "contact.queued", at_ms);
             markers.0[queue].lock().unwrap().push(began + Duration::from_micros(after_us));
             let partition = queue as i32 % partitions;
             send(producer, BaseRecord::to(topic).partition(partition).key(&key).payload(&value));
             sent.fetch_add(1, Ordering::Relaxed);
+            // Nobody waits for ever: the load is to be the same after an hour.
+            if let Some(earlier) = marker.checked_sub(MARKERS_WAITING) {
+                let (key, value) = marker_event(began_ms, earlier, queue, "contact.abandoned", at_ms);
+                send(producer, BaseRecord::to(topic).partition(partition).key(&key).payload(&value));
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
             marker += 1;
         }
         producer.poll(Duration::ZERO);
@@ -188,10 +197,10 @@ pub fn event(center: Center, contact: usize, step: usize, time_ms: i64) -> (Stri
     (key, value)
 }
 
-fn marker_event(run: i64, marker: u64, queue: usize, time_ms: i64) -> (String, String) {
+fn marker_event(run: i64, marker: u64, queue: usize, kind: &str, time_ms: i64) -> (String, String) {
     let key = format!("m-{run}-{marker}");
     let value = format!(
-        r#"{{"id":"{key}","type":"contact.queued","time":{time_ms},"source":"bench","tenant":"{TENANT}","contact_id":"{key}","channel":"voice","queue":"m-{queue}"}}"#
+        r#"{{"id":"{key}-{kind}","type":"{kind}","time":{time_ms},"source":"bench","tenant":"{TENANT}","contact_id":"{key}","channel":"voice","queue":"m-{queue}"}}"#
     );
     (key, value)
 }

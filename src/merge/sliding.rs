@@ -14,6 +14,9 @@ use crate::time::window::{Pane, SLICE_MS, Slice, Window, sliding_of};
 use crate::time::{EventMs, Millis};
 use std::collections::{BTreeMap, VecDeque};
 
+/// So many of the newest slices still get deltas often.
+const NEW_SLICES: i64 = 2;
+
 /// One sliding window of the configuration.
 #[derive(Debug)]
 pub struct Sliding {
@@ -25,8 +28,9 @@ pub struct Sliding {
     rings: DenseMap<GroupId, Ring>,
     /// Which groups have content in a slice, for its falling out.
     by_slice: BTreeMap<Slice, Vec<GroupId>>,
-    /// Room for a delta that falls out.
+    /// Room for a delta that falls out or is joined.
     room: Delta,
+    writer: Writer,
 }
 
 /// The slices of one group and their running sum.
@@ -60,6 +64,7 @@ impl Sliding {
             rings: DenseMap::default(),
             by_slice: BTreeMap::new(),
             room: Delta::default(),
+            writer: Writer::default(),
         }
     }
 
@@ -75,7 +80,8 @@ impl Sliding {
         if self.newest.is_some_and(|known| known >= newest) {
             return;
         }
-        self.newest = Some(newest);
+        let known = self.newest.replace(newest);
+        self.join(known.unwrap_or(Slice(newest.0 - self.slices_kept)), newest);
         let oldest = Slice(newest.0 - self.slices_kept + 1);
         while let Some(entry) = self.by_slice.first_entry() {
             if *entry.key() >= oldest {
@@ -85,6 +91,18 @@ impl Sliding {
                 if let Some(ring) = self.rings.get_mut(&group) {
                     ring.drop_before(oldest, &mut self.room);
                     changed(group);
+                }
+            }
+        }
+    }
+
+    /// Makes one delta of those of each slice that is no longer new: there is one for each commit and source in it.
+    fn join(&mut self, known: Slice, newest: Slice) {
+        let slices = Slice(known.0 - NEW_SLICES + 1)..Slice(newest.0 - NEW_SLICES + 1);
+        for (slice, groups) in self.by_slice.range(slices) {
+            for group in groups {
+                if let Some(ring) = self.rings.get_mut(group) {
+                    ring.join(*slice, &mut self.room, &mut self.writer);
                 }
             }
         }
@@ -208,6 +226,21 @@ impl Ring {
         is_new
     }
 
+    fn join(&mut self, slice: Slice, room: &mut Delta, writer: &mut Writer) {
+        let from = self.slices.partition_point(|entry| entry.0 < slice);
+        let to = self.slices.partition_point(|entry| entry.0 <= slice);
+        if to - from < 2 {
+            return;
+        }
+        let mut sum = Delta::default();
+        for (_, packed) in self.slices.range(from..to) {
+            packed.unpack(room);
+            sum.merge(room);
+        }
+        self.slices[from].1 = Packed::new(&sum, writer);
+        self.slices.drain(from + 1..to);
+    }
+
     fn drop_before(&mut self, oldest: Slice, room: &mut Delta) {
         while self.slices.front().is_some_and(|entry| entry.0 < oldest) {
             if let Some((_, delta)) = self.slices.pop_front() {
@@ -303,7 +336,14 @@ mod tests {
             let span = sliding.sums(1).unwrap().span(Span::WaitAnswered).unwrap();
             let wanted = (values.iter().copied().min().unwrap(), values.iter().copied().max().unwrap());
             assert_eq!((span.min_ms, span.max_ms), wanted, "{now_ms}");
+            assert_eq!(sliding.sums(1).unwrap().count(Count::ContactsOffered), values.len() as i64);
             assert_eq!(lost, if now_ms == 600_000 { 0 } else { 15 });
+            // Those of an old slice are one by now.
+            let kept = sliding.slices(1);
+            assert_eq!(
+                kept.iter().filter(|entry| entry.0 == Slice(50)).count(),
+                if lost > 0 { 1 } else { 13 }
+            );
         }
     }
 
