@@ -1,12 +1,13 @@
 //! What workers tell, handed on to metrics, exposition and probes.
 
 use super::serve::Front;
+use super::wall_now;
 use crate::http::Exposition;
-use crate::kafka::Observer;
+use crate::kafka::{Observer, PartitionsMoved};
 use crate::kpi::exposed::Exposed;
 use crate::pipeline::{Commit, StageKind, StageReport};
 use crate::time::EventMs;
-use crate::vitals::{Beat, CommitOutcome, Health, Vitals};
+use crate::vitals::{Beat, CommitOutcome, Health, Rebalance, Vitals};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,8 +92,25 @@ impl Observer for Watch {
         self.vitals.acknowledged(commit);
     }
 
+    fn rebalanced(&self, stage: StageKind, what: PartitionsMoved, partitions: usize) {
+        let kind = match what {
+            PartitionsMoved::Assigned => Rebalance::Assigned,
+            PartitionsMoved::Revoked => Rebalance::Revoked,
+            PartitionsMoved::Lost => Rebalance::Lost,
+        };
+        self.vitals.rebalance(stage, kind, partitions as u64);
+    }
+
+    fn restoring(&self, stage: StageKind, topic: &str, partition: u32) {
+        self.vitals.restoring(stage, topic, partition, wall_now());
+    }
+
+    fn restore_given_up(&self, stage: StageKind, topic: &str, partition: u32) {
+        self.vitals.restore_ended(stage, topic, partition);
+    }
+
     fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
-        self.vitals.restored(stage, took.as_secs_f64());
+        self.vitals.restored(stage, topic, partition, took.as_secs_f64());
         let took_ms = took.as_millis();
         tracing::info!(topic, partition, offset, took_ms, "restored");
     }

@@ -46,6 +46,6 @@ pub use config::{GroupProtocol, KafkaConfig, Mode, StartFrom};
 pub use error::KafkaError;
 pub use mock::DemoBroker;
 pub use names::TopicNames;
-pub use observer::Observer;
+pub use observer::{Observer, PartitionsMoved};
 pub use produce::EventProducer;
 pub use service::{Service, Stages};

@@ -6,6 +6,17 @@ use crate::kpi::exposed::Exposed;
 use crate::pipeline::{Commit, StageKind, StageReport};
 use std::time::Duration;
 
+/// How partitions moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionsMoved {
+    /// They came.
+    Assigned,
+    /// They were asked back.
+    Revoked,
+    /// They were taken.
+    Lost,
+}
+
 /// Listens to the workers; the composition root implements it.
 pub trait Observer: Send + Sync {
     /// A fold stage's commit was acknowledged.
@@ -20,6 +31,18 @@ pub trait Observer: Send + Sync {
     fn withdraw_merge(&self, shard: u32);
     /// A commit ended, acknowledged or not.
     fn commit(&self, stage: StageKind, ok: bool, took: Duration, records: usize);
+    /// Partitions of a role came or went.
+    fn rebalanced(&self, stage: StageKind, what: PartitionsMoved, partitions: usize) {
+        let _ = (stage, what, partitions);
+    }
+    /// A stage is being restored from now on.
+    fn restoring(&self, stage: StageKind, topic: &str, partition: u32) {
+        let _ = (stage, topic, partition);
+    }
+    /// Nobody waits any more for the restore of a stage, if there was one.
+    fn restore_given_up(&self, stage: StageKind, topic: &str, partition: u32) {
+        let _ = (stage, topic, partition);
+    }
     /// A stage was restored (or begun) and continues at `offset`.
     fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
         let _ = (stage, topic, partition, offset, took);

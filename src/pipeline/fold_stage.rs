@@ -10,7 +10,7 @@ use crate::fold::config::DeadLetterContent;
 use crate::fold::partition::{Fold, Refusal};
 use crate::fold::state::{Position, StateLog, restore};
 use crate::measure::batch::BatchHead;
-use crate::time::{EventMs, WallMs};
+use crate::time::{EventMs, MINUTE_MS, Millis, WallMs};
 use std::sync::Arc;
 
 /// Bytes of deltas, and of changed state, at which a commit is full.
@@ -25,6 +25,9 @@ const DEAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a value that a dead letter keeps.
 const DEAD_VALUE_MAX: usize = 512 * 1024;
 
+/// How long an overflow of names is told after the last one: scrapes and people see it, wall time.
+const OVERFLOW_TOLD_MS: Millis = 10 * MINUTE_MS;
+
 /// Stage 1 of one input partition.
 pub struct FoldStage {
     fold: Fold,
@@ -38,6 +41,8 @@ pub struct FoldStage {
     dead_bytes: usize,
     /// Names that had become `__other__` at the last commit.
     overflowed: u64,
+    /// When that last grew.
+    overflowed_at: Option<WallMs>,
 }
 
 impl FoldStage {
@@ -71,7 +76,18 @@ impl FoldStage {
     fn at(fold: Fold, outbox: Outbox, log: StateLog, config: Arc<FoldConfig>, head: BatchHead) -> FoldStage {
         let overflowed = fold.names_overflowed().iter().sum();
         let (dead_letters, dead_bytes) = (Vec::new(), 0);
-        FoldStage { fold, outbox, log, config, head, records: 0, dead_letters, dead_bytes, overflowed }
+        FoldStage {
+            fold,
+            outbox,
+            log,
+            config,
+            head,
+            records: 0,
+            dead_letters,
+            dead_bytes,
+            overflowed,
+            overflowed_at: None,
+        }
     }
 
     /// Takes one input.
@@ -129,7 +145,7 @@ impl FoldStage {
         let state = state.into_iter().map(|(key, value)| Effect::State { key, value });
         let dead_letters = self.dead_letters.drain(..).map(Effect::DeadLetter);
         let effects = batches.chain(state).chain(dead_letters).collect();
-        let report = self.report();
+        let report = self.report(wall);
         self.head.from = to;
         (self.records, self.dead_bytes) = (0, 0);
         let (stage, partition) = (StageKind::Fold, self.head.partition);
@@ -148,15 +164,17 @@ impl FoldStage {
         self.dead_letters.push(DeadLetter { offset, reason, detail, key, value, original_size });
     }
 
-    fn report(&mut self) -> StageReport {
+    fn report(&mut self, wall: WallMs) -> StageReport {
         let fold = &self.fold;
         let overflowed = fold.names_overflowed().iter().sum();
-        let growing = overflowed > self.overflowed;
-        self.overflowed = overflowed;
+        if overflowed > self.overflowed {
+            (self.overflowed, self.overflowed_at) = (overflowed, Some(wall));
+        }
+        let active = self.overflowed_at.is_some_and(|at| wall.0.saturating_sub(at.0) < OVERFLOW_TOLD_MS);
         let mut figures = fold.figures();
         figures.extend([
             ("names_overflowed", overflowed as i64),
-            ("label_overflow_active", i64::from(growing)),
+            ("label_overflow_active", i64::from(active)),
             ("epoch", self.head.epoch as i64),
             ("commits", self.log.seq() as i64),
         ]);
@@ -241,6 +259,33 @@ mod tests {
         );
         let letter = refuse(DeadLetterContent::None, b"{");
         assert_eq!((letter.key, letter.value), (None, None));
+    }
+
+    #[test]
+    fn an_overflow_of_names_is_told_for_minutes() {
+        let config = Arc::new(FoldConfig { max_names: 2, ..FoldConfig::default() });
+        let mut stage = FoldStage::new(config, "events", 0, 0);
+        let begin = 1_767_600_000_000;
+        let mut told = |offset: i64, after_ms: i64| {
+            let wall = WallMs(begin + after_ms);
+            let text = format!(
+                "{{\"id\":\"{offset}\",\"type\":\"contact.queued\",\"time\":{},\"tenant\":\"a\",\
+                 \"contact_id\":\"c{offset}\",\"channel\":\"voice\",\"queue\":\"q{offset}\"}}",
+                wall.0
+            );
+            // Nothing but heartbeats from the fifth on.
+            if offset < 5 {
+                let value = Some(text.as_bytes());
+                stage.step(FoldInput::Record(Record { offset, appended: None, wall, key: None, value }));
+            }
+            let figures = stage.commit(wall).unwrap().report.figures;
+            figures.iter().find(|row| row.0 == "label_overflow_active").unwrap().1
+        };
+        assert_eq!(told(0, 0), 0);
+        let last = (1..5).map(|offset| told(offset, offset * 1_000)).last();
+        assert_eq!(last, Some(1));
+        assert_eq!(told(5, OVERFLOW_TOLD_MS), 1);
+        assert_eq!(told(6, OVERFLOW_TOLD_MS + 4_000), 0);
     }
 
     #[test]
