@@ -155,16 +155,23 @@ impl Vitals {
         self.meters.restore_remaining.with_label_values(&labels).set(remaining);
     }
 
-    /// The partition is restored, or not ours to restore any more.
-    pub fn restore_ended(&self, topic: &str, partition: u32) {
-        let labels = [topic, &partition.to_string()];
-        // An error says that there was no such series, which is what is wanted.
-        let _absent = self.meters.restore_remaining.remove_label_values(&labels);
+    /// The restore of a partition began at `at`.
+    pub fn restore_begun(&self, stage: StageKind, topic: &str, partition: u32, at: WallMs) {
+        let labels = [stage_name(stage), topic, &partition.to_string()];
+        self.meters.restore_start.with_label_values(&labels).set(at.0 as f64 / 1_000.0);
     }
 
     /// A partition was restored `seconds` after its assignment.
-    pub fn restored(&self, stage: StageKind, seconds: f64) {
+    pub fn restored(&self, stage: StageKind, topic: &str, partition: u32, seconds: f64) {
+        self.restore_ended(stage, topic, partition);
         self.meters.restore_duration.with_label_values(&[stage_name(stage)]).observe(seconds);
+    }
+
+    /// No restore of the partition is under way any more, whether it came to its end or not.
+    pub fn restore_ended(&self, stage: StageKind, topic: &str, partition: u32) {
+        let labels = [stage_name(stage), topic, &partition.to_string()];
+        // An error says that there was no such series, which is what is wanted.
+        let _absent = self.meters.restore_start.remove_label_values(&labels);
     }
 
     /// Partitions came or went.
@@ -176,12 +183,6 @@ impl Vitals {
     /// The Kafka client reported an error of `kind`, one of a set fixed in the program.
     pub fn client_error(&self, kind: &'static str) {
         self.meters.client_errors.with_label_values(&[kind]).inc();
-    }
-
-    /// A reload of the configuration was done, or refused.
-    pub fn reload(&self, accepted: bool) {
-        let outcome = if accepted { "accepted" } else { "refused" };
-        self.meters.reloads.with_label_values(&[outcome]).inc();
     }
 
     fn count_unlisted(&self, stage: StageKind, report: &StageReport) {
@@ -257,11 +258,11 @@ struct Meters {
     records_produced: IntCounterVec,
     revisions: IntCounterVec,
     dead_letters: IntCounterVec,
+    restore_start: GaugeVec,
     restore_duration: HistogramVec,
     restore_remaining: IntGaugeVec,
     rebalances: IntCounterVec,
     client_errors: IntCounterVec,
-    reloads: IntCounterVec,
     unlisted_figures: IntCounterVec,
     web: web::Meters,
 }
@@ -278,11 +279,14 @@ impl Meters {
             records_produced: counters(registry, &table::RECORDS_PRODUCED)?,
             revisions: counters(registry, &table::REVISIONS)?,
             dead_letters: counters(registry, &table::DEAD_LETTERS)?,
+            restore_start: registered(registry, {
+                let opts = Opts::new(table::RESTORE_START.name, table::RESTORE_START.help);
+                GaugeVec::new(opts, table::RESTORE_START.labels)?
+            })?,
             restore_duration: histograms(registry, &table::RESTORE_DURATION, RESTORE_BOUNDS)?,
             restore_remaining: gauges(registry, &table::RESTORE_REMAINING)?,
             rebalances: counters(registry, &table::REBALANCES)?,
             client_errors: counters(registry, &table::CLIENT_ERRORS)?,
-            reloads: counters(registry, &table::RELOADS)?,
             unlisted_figures: counters(registry, &table::UNLISTED_FIGURES)?,
             web: web::Meters::new(registry)?,
         })
@@ -361,9 +365,10 @@ mod tests {
         vitals.acknowledged(&commit);
         vitals.lag("events", 4, 17);
         vitals.client_error("all_brokers_down");
-        vitals.restored(StageKind::Fold, 3.0);
+        vitals.restoring(StageKind::Fold, "events", 4, WallMs(7_500));
+        vitals.restoring(StageKind::Merge, "partials", 2, WallMs(8_000));
+        vitals.restored(StageKind::Merge, "partials", 2, 3.0);
         vitals.rebalance(StageKind::Fold, Rebalance::Assigned, 6);
-        vitals.reload(false);
         let text = text(&registry);
         for line in [
             "intraday_build_info{revision=\"abc\",rustc=\"1.95.0\",version=\"1.2.3\"} 1",
@@ -375,12 +380,15 @@ mod tests {
             "intraday_dead_letters_total{reason=\"late\"} 1",
             "intraday_consumer_lag_records{partition=\"4\",topic=\"events\"} 17",
             "intraday_kafka_client_errors_total{kind=\"all_brokers_down\"} 1",
-            "intraday_restore_duration_seconds_sum{stage=\"fold\"} 3",
+            "intraday_restore_start_timestamp_seconds{partition=\"4\",stage=\"fold\",topic=\"events\"} 7.5",
+            "intraday_restore_duration_seconds_sum{stage=\"merge\"} 3",
             "intraday_rebalances_total{kind=\"assigned\",stage=\"fold\"} 6",
-            "intraday_reloads_total{outcome=\"refused\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
         }
+        assert!(!text.contains("intraday_restore_start_timestamp_seconds{partition=\"2\""), "{text}");
+        vitals.restore_ended(StageKind::Fold, "events", 4);
+        assert!(!self::text(&registry).contains("intraday_restore_start_timestamp_seconds{"));
         vitals.withdraw_fold("events", 4);
         assert!(!self::text(&registry).contains("intraday_consumer_lag_records{"));
     }

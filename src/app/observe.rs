@@ -1,12 +1,13 @@
 //! What workers tell, handed on to metrics, exposition and probes.
 
 use super::serve::Front;
+use super::wall_now;
 use crate::http::Exposition;
-use crate::kafka::{Observer, Trouble};
+use crate::kafka::{Observer, PartitionsMoved, Trouble};
 use crate::kpi::exposed::Exposed;
 use crate::pipeline::{Commit, StageKind, StageReport};
 use crate::time::EventMs;
-use crate::vitals::{Beat, CommitOutcome, Health, Vitals};
+use crate::vitals::{Beat, CommitOutcome, Health, Rebalance, Vitals};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -126,6 +127,23 @@ impl Observer for Watch {
         self.vitals.acknowledged(commit);
     }
 
+    fn rebalanced(&self, stage: StageKind, what: PartitionsMoved, partitions: usize) {
+        let kind = match what {
+            PartitionsMoved::Assigned => Rebalance::Assigned,
+            PartitionsMoved::Revoked => Rebalance::Revoked,
+            PartitionsMoved::Lost => Rebalance::Lost,
+        };
+        self.vitals.rebalance(stage, kind, partitions as u64);
+    }
+
+    fn restore_begun(&self, stage: StageKind, topic: &str, partition: u32) {
+        self.vitals.restore_begun(stage, topic, partition, wall_now());
+    }
+
+    fn restore_given_up(&self, stage: StageKind, topic: &str, partition: u32) {
+        self.vitals.restore_ended(stage, topic, partition);
+    }
+
     fn restoring(&self, topic: &str, partition: u32, step: &'static str, (done, end): (i64, i64)) {
         self.vitals.restoring(topic, partition, (end - done).max(0));
         let mut told = lock(&self.told);
@@ -136,8 +154,7 @@ impl Observer for Watch {
     }
 
     fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {
-        self.vitals.restored(stage, took.as_secs_f64());
-        self.vitals.restore_ended(topic, partition);
+        self.vitals.restored(stage, topic, partition, took.as_secs_f64());
         let took_ms = took.as_millis();
         tracing::info!(topic, partition, offset, took_ms, "restored");
     }

@@ -119,6 +119,5 @@ pub fn kafka_config(settings: &Settings) -> KafkaConfig {
         accept_partitions: (settings.kafka.accept_partitions > 0).then_some(settings.kafka.accept_partitions),
         replication: (settings.kafka.replication_factor > 0).then_some(settings.kafka.replication_factor),
         kpis_retention: millis(settings.kafka.kpis_retention_ms),
-        ..KafkaConfig::default()
     }
 }

@@ -4,6 +4,7 @@
 
 use super::config::Mode;
 use super::context::{Rebalance, answer};
+use super::observer::PartitionsMoved;
 use super::restore::{Begun, Order, Restorer};
 use super::role::Role;
 use super::seat::Seat;
@@ -35,15 +36,23 @@ impl<R: Role> Worker<R> {
             match rebalance {
                 Rebalance::Assigned(sources) => self.assigned(&sources)?,
                 Rebalance::Revoked(sources) => {
+                    self.moved(PartitionsMoved::Revoked, &sources);
                     if self.seats.iter().any(|seat| seat.is_open() && sources.contains(&seat.source)) {
                         self.commit_last(LAST_COMMIT)?;
                     }
                     self.give_up(&sources)?;
                 }
-                Rebalance::Lost(sources) => self.give_up(&sources)?,
+                Rebalance::Lost(sources) => {
+                    self.moved(PartitionsMoved::Lost, &sources);
+                    self.give_up(&sources)?;
+                }
             }
         }
         Ok(())
+    }
+
+    fn moved(&self, what: PartitionsMoved, sources: &[Source]) {
+        self.post.observer.rebalanced(R::KIND, what, sources.len());
     }
 
     /// Without a group: partitions by number, shared among the role's workers in this process.
@@ -59,6 +68,7 @@ impl<R: Role> Worker<R> {
 
     fn assigned(&mut self, sources: &[Source]) -> Result<(), Stop> {
         self.joined = true;
+        self.moved(PartitionsMoved::Assigned, sources);
         self.refuse_grown(sources)?;
         // The group is answered at once, with no partition: each is added when its stage is there, at its true position.
         // To begin anywhere else and to seek later is no way. An end or beginning is asked for by the client, the pause
@@ -110,6 +120,9 @@ impl<R: Role> Worker<R> {
             observer: Arc::clone(&self.post.observer),
             worker: self.post.name.clone(),
         };
+        for source in sources {
+            self.post.observer.restore_begun(R::KIND, &source.topic, source.number());
+        }
         restorer.start(orders, &self.restored.0).map_err(|error| Stop(error.to_string()))
     }
 
@@ -193,6 +206,7 @@ impl<R: Role> Worker<R> {
     }
 
     fn withdraw(&self, source: &Source) {
+        self.post.observer.restore_given_up(R::KIND, &source.topic, source.number());
         match R::KIND {
             StageKind::Fold => self.post.observer.withdraw_fold(&source.topic, source.number()),
             StageKind::Merge => self.post.observer.withdraw_merge(&source.topic, source.number()),

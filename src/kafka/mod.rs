@@ -55,6 +55,6 @@ pub use error::KafkaError;
 pub use handover::Trouble;
 pub use mock::DemoBroker;
 pub use names::TopicNames;
-pub use observer::Observer;
+pub use observer::{Observer, PartitionsMoved};
 pub use produce::EventProducer;
 pub use service::{Service, Stages};

@@ -7,6 +7,17 @@ use crate::kpi::exposed::Exposed;
 use crate::pipeline::{Commit, StageKind, StageReport};
 use std::time::Duration;
 
+/// How partitions moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionsMoved {
+    /// They came.
+    Assigned,
+    /// They were asked back.
+    Revoked,
+    /// They were taken.
+    Lost,
+}
+
 /// Listens to the workers; the composition root implements it.
 pub trait Observer: Send + Sync {
     /// A fold stage's commit was acknowledged.
@@ -24,6 +35,18 @@ pub trait Observer: Send + Sync {
     /// A partition is being restored: `step` of it has read (this many, of so many) offsets. Told a few times a second.
     fn restoring(&self, topic: &str, partition: u32, step: &'static str, read: (i64, i64)) {
         let _ = (topic, partition, step, read);
+    }
+    /// Partitions of a role came or went.
+    fn rebalanced(&self, stage: StageKind, what: PartitionsMoved, partitions: usize) {
+        let _ = (stage, what, partitions);
+    }
+    /// A stage is being restored from now on.
+    fn restore_begun(&self, stage: StageKind, topic: &str, partition: u32) {
+        let _ = (stage, topic, partition);
+    }
+    /// Nobody waits any more for the restore of a stage, if there was one.
+    fn restore_given_up(&self, stage: StageKind, topic: &str, partition: u32) {
+        let _ = (stage, topic, partition);
     }
     /// A stage was restored (or begun) and continues at `offset`.
     fn restored(&self, stage: StageKind, topic: &str, partition: u32, offset: i64, took: Duration) {

@@ -10,7 +10,7 @@ use crate::fold::config::DeadLetterContent;
 use crate::fold::partition::{Fold, Refusal};
 use crate::fold::state::{Position, StateLog, restore};
 use crate::measure::batch::BatchHead;
-use crate::time::{EventMs, WallMs};
+use crate::time::{EventMs, MINUTE_MS, Millis, WallMs};
 use std::sync::Arc;
 
 /// Bytes of deltas, and of changed state, at which a commit is full.
@@ -27,6 +27,8 @@ const DEAD_VALUE_MAX: usize = 512 * 1024;
 
 /// Why offsets are dead letters that no record could be read from.
 const UNDECODABLE: &str = "undecodable";
+/// How long an overflow of names is told after the last one: scrapes and people see it, wall time.
+const OVERFLOW_TOLD_MS: Millis = 10 * MINUTE_MS;
 
 /// Stage 1 of one input partition.
 pub struct FoldStage {
@@ -43,6 +45,8 @@ pub struct FoldStage {
     overflowed: u64,
     /// The configuration that its state was written under.
     written_under: u64,
+    /// When that last grew.
+    overflowed_at: Option<WallMs>,
 }
 
 impl FoldStage {
@@ -96,6 +100,7 @@ impl FoldStage {
             dead_bytes,
             overflowed,
             written_under,
+            overflowed_at: None,
         }
     }
 
@@ -171,7 +176,7 @@ impl FoldStage {
         let state = state.into_iter().map(|(key, value)| Effect::State { key, value });
         let dead_letters = self.dead_letters.drain(..).map(Effect::DeadLetter);
         let effects = batches.chain(state).chain(dead_letters).collect();
-        let report = self.report();
+        let report = self.report(wall);
         self.head.from = to;
         (self.records, self.dead_bytes) = (0, 0);
         let (stage, partition) = (StageKind::Fold, self.head.partition);
@@ -198,15 +203,17 @@ impl FoldStage {
         });
     }
 
-    fn report(&mut self) -> StageReport {
+    fn report(&mut self, wall: WallMs) -> StageReport {
         let fold = &self.fold;
         let overflowed = fold.names_overflowed().iter().sum();
-        let growing = overflowed > self.overflowed;
-        self.overflowed = overflowed;
+        if overflowed > self.overflowed {
+            (self.overflowed, self.overflowed_at) = (overflowed, Some(wall));
+        }
+        let active = self.overflowed_at.is_some_and(|at| wall.0.saturating_sub(at.0) < OVERFLOW_TOLD_MS);
         let mut figures = fold.figures();
         figures.extend([
             ("names_overflowed", overflowed as i64),
-            ("label_overflow_active", i64::from(growing)),
+            ("label_overflow_active", i64::from(active)),
             ("epoch", self.head.epoch as i64),
             ("commits", self.log.seq() as i64),
         ]);
@@ -291,6 +298,33 @@ mod tests {
         );
         let letter = refuse(DeadLetterContent::None, b"{");
         assert_eq!((letter.key, letter.value), (None, None));
+    }
+
+    #[test]
+    fn an_overflow_of_names_is_told_for_minutes() {
+        let config = Arc::new(FoldConfig { max_names: 2, ..FoldConfig::default() });
+        let mut stage = FoldStage::new(config, "events", 0, 0);
+        let begin = 1_767_600_000_000;
+        let mut told = |offset: i64, after_ms: i64| {
+            let wall = WallMs(begin + after_ms);
+            let text = format!(
+                "{{\"id\":\"{offset}\",\"type\":\"contact.queued\",\"time\":{},\"tenant\":\"a\",\
+                 \"contact_id\":\"c{offset}\",\"channel\":\"voice\",\"queue\":\"q{offset}\"}}",
+                wall.0
+            );
+            // Nothing but heartbeats from the fifth on.
+            if offset < 5 {
+                let value = Some(text.as_bytes());
+                stage.step(FoldInput::Record(Record { offset, appended: None, wall, key: None, value }));
+            }
+            let figures = stage.commit(wall).unwrap().report.figures;
+            figures.iter().find(|row| row.0 == "label_overflow_active").unwrap().1
+        };
+        assert_eq!(told(0, 0), 0);
+        let last = (1..5).map(|offset| told(offset, offset * 1_000)).last();
+        assert_eq!(last, Some(1));
+        assert_eq!(told(5, OVERFLOW_TOLD_MS), 1);
+        assert_eq!(told(6, OVERFLOW_TOLD_MS + 4_000), 0);
     }
 
     #[test]

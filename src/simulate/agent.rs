@@ -5,7 +5,7 @@
 
 use super::agenda::Turn;
 use super::center::{offset, shift_ms};
-use super::roster::{break_offset_ms, golden};
+use super::roster::golden;
 use super::scenario::{Away, Incident};
 use super::simulation::Simulation;
 use crate::time::{DAY_MS, EventMs, MINUTE_MS, Millis};
@@ -13,8 +13,8 @@ use crate::time::{DAY_MS, EventMs, MINUTE_MS, Millis};
 /// One agent.
 pub(super) struct Agent {
     pub crew: usize,
-    /// When its daily shift begins, in milliseconds of the day; none: always on duty.
-    begins_ms: Option<Millis>,
+    /// Its daily shift; none: always on duty.
+    shift: Option<AgentShift>,
     pub presence: Presence,
     /// Contacts that ring at it.
     pub ringing: u32,
@@ -32,6 +32,15 @@ pub(super) struct Agent {
     told: (&'static str, u32),
     /// The number of the contact that it wraps up.
     pub wrapping: Option<u64>,
+}
+
+/// The daily shift of one agent.
+#[derive(Clone, Debug)]
+pub(super) struct AgentShift {
+    /// When it begins, in milliseconds of the day.
+    pub begins_ms: Millis,
+    /// When the breaks of its team begin, in milliseconds from there.
+    pub breaks_ms: Vec<Millis>,
 }
 
 /// What an agent does apart from contacts.
@@ -53,10 +62,10 @@ pub(super) enum Leave {
 }
 
 impl Agent {
-    pub(super) fn new(crew: usize, begins_ms: Option<Millis>) -> Agent {
+    pub(super) fn new(crew: usize, shift: Option<AgentShift>) -> Agent {
         Agent {
             crew,
-            begins_ms,
+            shift,
             presence: Presence::Off,
             ringing: 0,
             active: 0,
@@ -170,8 +179,8 @@ impl Simulation {
     }
 
     pub(super) fn plan_first_shift(&mut self, number: usize) {
-        let Some((begins_ms, shift_ms)) = self.center.agents[number].begins_ms.zip(shift_ms(&self.scenario))
-        else {
+        let begins_ms = self.center.agents[number].shift.as_ref().map(|shift| shift.begins_ms);
+        let Some((begins_ms, shift_ms)) = begins_ms.zip(shift_ms(&self.scenario)) else {
             self.agenda.plan(self.start, Turn::ShiftBegins { agent: number, elapsed_ms: 0 });
             return;
         };
@@ -186,7 +195,6 @@ impl Simulation {
 
     pub(super) fn begin_shift(&mut self, number: usize, elapsed_ms: Millis) {
         let agent = &mut self.center.agents[number];
-        let crew = &self.center.crews[agent.crew];
         if agent.leaving == Some(Leave::ShiftEnd) {
             // Yesterday's shift is not over yet; it goes on.
             agent.leaving = None;
@@ -194,9 +202,8 @@ impl Simulation {
         if agent.presence == Presence::Off {
             agent.presence = Presence::Ready;
         }
-        if let Some(shift_ms) = agent.begins_ms.and(shift_ms(&self.scenario)) {
-            for (planned, pause) in self.scenario.teams[crew.team].breaks.iter().enumerate() {
-                let offset_ms = break_offset_ms(i64::from(pause.after_minutes) * MINUTE_MS, number);
+        if let Some((shift, shift_ms)) = agent.shift.as_ref().zip(shift_ms(&self.scenario)) {
+            for (planned, offset_ms) in shift.breaks_ms.iter().copied().enumerate() {
                 if offset_ms >= elapsed_ms && offset_ms < shift_ms {
                     let time = self.now.plus(offset_ms - elapsed_ms);
                     self.agenda.plan(time, Turn::BreakDue { agent: number, planned });

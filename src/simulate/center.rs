@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use super::agent::Agent;
+use super::agent::{Agent, AgentShift};
 use super::arrivals::{Arrivals, Surge, at_time_of_day};
 use super::record::quote;
-use super::roster::{PARTS, shift_beginnings};
-use super::scale::Scale;
+use super::roster::{PARTS, breaks, shift_beginnings};
+use super::scale::{Scale, staffing};
 use super::scenario::{Incident, Queue, Scenario, Team};
-use crate::time::{DAY_MS, EventMs, HOUR_MS, Millis};
+use crate::time::{DAY_MS, EventMs, HOUR_MS, MINUTE_MS, Millis};
 
 /// Agents of one simulation, off duty ones too; further ones are left out and counted.
 pub(super) const AGENTS_MAX: usize = 1_000_000;
@@ -124,34 +124,44 @@ impl Center {
                 agents: Vec::new(),
             });
             let load = loads.get(number).copied().unwrap_or([1.0; PARTS]);
-            self.add_agents(crew, scale.agents(team.agents), shift_ms(scenario), &load, site);
+            let shifts = match shift_ms(scenario) {
+                None => vec![None; scale.agents(team.agents) as usize],
+                Some(shift_ms) => shifts(team, scale.agents(team.agents), shift_ms, &load, site),
+            };
+            self.add_agents(crew, shifts);
         }
         for lane in &mut self.lanes[first_lane..] {
             lane.crews.sort_unstable();
         }
     }
 
-    fn add_agents(
-        &mut self,
-        crew: usize,
-        on_duty: u32,
-        shift_ms: Option<Millis>,
-        load: &[f64; PARTS],
-        site: usize,
-    ) {
-        let beginnings: Vec<Option<Millis>> = match shift_ms {
-            None => vec![None; on_duty as usize],
-            Some(shift_ms) => shift_beginnings(on_duty, shift_ms, load, site).into_iter().map(Some).collect(),
-        };
-        for begins_ms in beginnings {
+    fn add_agents(&mut self, crew: usize, shifts: Vec<Option<AgentShift>>) {
+        for shift in shifts {
             if self.agents.len() >= AGENTS_MAX {
                 self.agents_left_out += 1;
                 continue;
             }
             self.crews[crew].agents.push(self.agents.len());
-            self.agents.push(Agent::new(crew, begins_ms));
+            self.agents.push(Agent::new(crew, shift));
         }
     }
+}
+
+/// The shifts of a crew with `on_duty` agents at a time.
+fn shifts(
+    team: &Team,
+    on_duty: u32,
+    shift_ms: Millis,
+    load: &[f64; PARTS],
+    site: usize,
+) -> Vec<Option<AgentShift>> {
+    let beginnings = shift_beginnings(on_duty, shift_ms, load, site);
+    let minutes = |minutes: u32| Millis::from(minutes) * MINUTE_MS;
+    let planned: Vec<(Millis, Millis)> =
+        team.breaks.iter().map(|pause| (minutes(pause.after_minutes), minutes(pause.minutes))).collect();
+    let breaks = breaks(&beginnings, shift_ms, &planned, load);
+    let shifts = beginnings.into_iter().zip(breaks);
+    shifts.map(|(begins_ms, breaks_ms)| Some(AgentShift { begins_ms, breaks_ms })).collect()
 }
 
 /// The length of a shift; none where everybody works all the time.
@@ -180,9 +190,10 @@ fn surges(scenario: &Scenario, queue: &Queue, start: EventMs) -> Vec<Surge> {
     scenario.incidents.iter().filter_map(surge).collect()
 }
 
-/// The load that comes to a team over the day, in no unit: only the shape counts.
+/// The agents that a team's load takes over the day, in no unit: only the shape counts. By the square-root rule a busy
+/// hour takes less than its share.
 fn team_load(scenario: &Scenario, team: &Team) -> [f64; PARTS] {
-    std::array::from_fn(|part| {
+    let load: [f64; PARTS] = std::array::from_fn(|part| {
         let time = EventMs(part as Millis * DAY_MS / PARTS as Millis);
         let served = scenario.queues.iter().filter(|queue| team.queues.contains(&queue.name));
         served
@@ -190,7 +201,9 @@ fn team_load(scenario: &Scenario, team: &Team) -> [f64; PARTS] {
                 queue.arrivals_per_hour * queue.talk.mean_seconds() * at_time_of_day(&queue.day_profile, time)
             })
             .sum()
-    })
+    });
+    let mean = load.iter().sum::<f64>() / PARTS as f64;
+    if mean > 0.0 { load.map(|load| staffing(load / mean)) } else { load }
 }
 
 fn labels(scenario: &Scenario) -> Labels {

@@ -105,8 +105,9 @@ fn the_demo_is_plausible() {
     assert_eq!(simulation.sites(), 5);
     let figures = Figures::play(&mut simulation, MONDAY, 4);
     let (level, left, busy) = (figures.service_level(), figures.abandon_rate(), figures.occupancy());
-    assert!((0.75..=0.90).contains(&level), "service level {level}");
-    assert!((0.02..=0.07).contains(&left), "abandon rate {left}");
+    assert!((0.75..=0.93).contains(&level), "service level {level}");
+    // Few enough that chance alone is no spike in five minutes of 30 contacts: deploy/prometheus has the rule.
+    assert!((0.005..=0.04).contains(&left), "abandon rate {left}");
     assert!((0.75..=0.88).contains(&busy), "occupancy {busy}");
     for state in ["available", "ringing", "contact", "wrapup", "break", "lunch", "training", "not_responding"]
     {
@@ -222,7 +223,7 @@ fn agents_leave_once_they_are_free_and_come_back() {
         }
         by_half_hour
     };
-    assert_eq!(staffed(vec![]), [14; 7]);
+    assert_eq!(staffed(vec![]), [15; 7]);
     // Between 3,600 s and 9,000 s half of them are away; their chats end within the first half hour.
-    assert_eq!(staffed(vec![leave]), [14, 14, 7, 7, 7, 14, 14]);
+    assert_eq!(staffed(vec![leave]), [15, 15, 8, 8, 8, 15, 15]);
 }

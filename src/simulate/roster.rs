@@ -8,8 +8,11 @@ use crate::time::{DAY_MS, MINUTE_MS, Millis};
 /// Parts of the day that the roster distinguishes.
 pub(super) const PARTS: usize = 48;
 const PART_MS: Millis = DAY_MS / PARTS as Millis;
-/// Breaks of different agents lie this far apart at most, half of it before the planned time.
-const STAGGER_MS: Millis = 60 * MINUTE_MS;
+/// A break begins at most so long before or after its planned time.
+const STAGGER_MS: Millis = 40 * MINUTE_MS;
+/// Parts of the day in which breaks are laid.
+const SLOT_MS: Millis = 5 * MINUTE_MS;
+const SLOTS: usize = (DAY_MS / SLOT_MS) as usize;
 /// Steps of the golden ratio fill an interval evenly, however many are taken.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
@@ -48,10 +51,65 @@ pub(super) fn shift_beginnings(
     beginnings
 }
 
-/// When in the shift, in milliseconds, agent number `agent` takes a break planned for `after_ms`.
-pub(super) fn break_offset_ms(after_ms: Millis, agent: usize) -> Millis {
-    let moved_ms = ((golden(agent) - 0.5) * STAGGER_MS as f64) as Millis;
-    (after_ms + moved_ms).max(0)
+/// When the agents of a crew take their breaks, in milliseconds from the beginning of the shift: per agent one for each
+/// of `planned` (planned time from the beginning, length). As a planner of a center does it, each is laid where the crew
+/// can spare the agent best, near its planned time and after the break before.
+pub(super) fn breaks(
+    beginnings: &[Millis],
+    shift_ms: Millis,
+    planned: &[(Millis, Millis)],
+    load: &[f64; PARTS],
+) -> Vec<Vec<Millis>> {
+    let mut spare = spare(beginnings, shift_ms, planned, load);
+    let mut taken = Vec::new();
+    for (agent, begins_ms) in beginnings.iter().enumerate() {
+        let mut own: Vec<Millis> = Vec::new();
+        let mut free_from_ms = 0;
+        // Breaks of agents who began together do not begin at the same second.
+        let within_ms = (golden(agent) * SLOT_MS as f64) as Millis;
+        for (after_ms, length_ms) in planned {
+            let slots = |offset_ms: Millis| {
+                let (first, last) = (begins_ms + offset_ms, begins_ms + offset_ms + length_ms - 1);
+                (first / SLOT_MS..=last / SLOT_MS).map(|slot| slot.rem_euclid(SLOTS as Millis) as usize)
+            };
+            let steps = 2 * STAGGER_MS / SLOT_MS + 1;
+            // The search starts elsewhere for each agent: of equally good times none is preferred.
+            let offsets = (0..steps).map(|step| (step + agent as Millis) % steps * SLOT_MS - STAGGER_MS);
+            let mut best = (f64::NEG_INFINITY, after_ms.max(&free_from_ms) + within_ms);
+            for offset_ms in offsets.map(|offset_ms| after_ms + offset_ms + within_ms) {
+                let least = slots(offset_ms).map(|slot| spare[slot]).fold(f64::INFINITY, f64::min);
+                if offset_ms >= free_from_ms && least > best.0 + 1e-9 {
+                    best = (least, offset_ms);
+                }
+            }
+            slots(best.1).for_each(|slot| spare[slot] -= 1.0);
+            free_from_ms = best.1 + length_ms;
+            own.push(best.1);
+        }
+        taken.push(own);
+    }
+    taken
+}
+
+/// Agents on duty beyond what the load takes of them, were breaks spread in proportion to it.
+fn spare(
+    beginnings: &[Millis],
+    shift_ms: Millis,
+    planned: &[(Millis, Millis)],
+    load: &[f64; PARTS],
+) -> Vec<f64> {
+    let mut on_duty = vec![0.0; SLOTS];
+    for begins_ms in beginnings {
+        for slot in begins_ms / SLOT_MS..(begins_ms + shift_ms) / SLOT_MS {
+            on_duty[slot.rem_euclid(SLOTS as Millis) as usize] += 1.0;
+        }
+    }
+    let away_ms: Millis = planned.iter().map(|(_, length_ms)| length_ms).sum();
+    let present = on_duty.iter().sum::<f64>() * (1.0 - away_ms as f64 / shift_ms.max(1) as f64);
+    let load_of = |slot: usize| load[slot * PARTS / SLOTS];
+    let load_sum: f64 = (0..SLOTS).map(load_of).sum();
+    let share = if load_sum > 0.0 { present / load_sum } else { 0.0 };
+    on_duty.iter().enumerate().map(|(slot, agents)| agents - load_of(slot) * share).collect()
 }
 
 /// The fraction in [0, 1) that belongs to a number; neighbours lie far apart.
@@ -77,6 +135,32 @@ mod tests {
                 beginnings.iter().filter(|begin| (time - **begin).rem_euclid(DAY_MS) < 8 * HOUR_MS).count();
             let wanted = 60.0 * share;
             assert!((on_duty as f64 - wanted).abs() <= 4.0, "part {part}: {on_duty} for {wanted}");
+        }
+    }
+
+    #[test]
+    fn breaks_of_a_crew_do_not_coincide() {
+        let beginnings = shift_beginnings(16, 8 * HOUR_MS, &[1.0; PARTS], 1);
+        let planned = [(110, 15), (230, 30), (400, 10)].map(|(at, long)| (at * MINUTE_MS, long * MINUTE_MS));
+        let taken = breaks(&beginnings, 8 * HOUR_MS, &planned, &[1.0; PARTS]);
+        let present = |time: Millis| {
+            let agents = beginnings.iter().zip(&taken).filter(|(begins_ms, own)| {
+                let since_ms = (time - **begins_ms).rem_euclid(DAY_MS);
+                let mut breaks = own.iter().zip(&planned);
+                since_ms < 8 * HOUR_MS
+                    && !breaks.any(|(from, (_, long))| (*from..from + long).contains(&since_ms))
+            });
+            agents.count() as i64
+        };
+        let over_day: Vec<i64> = (0..DAY_MS / MINUTE_MS).map(|minute| present(minute * MINUTE_MS)).collect();
+        // 16 on duty, of whom breaks take 1.8 at a time as a mean.
+        let (least, most) = (over_day.iter().min().copied(), over_day.iter().max().copied());
+        assert!(least >= Some(12) && most <= Some(16), "{least:?} to {most:?}");
+        for (own, agent) in taken.iter().zip(0..) {
+            for ((from, (after, _)), at) in own.iter().zip(&planned).zip(0..) {
+                assert!((from - after).abs() <= STAGGER_MS + SLOT_MS, "agent {agent}, break {at}: {from}");
+            }
+            assert!(own.windows(2).all(|pair| pair[0] < pair[1]), "{own:?}");
         }
     }
 

@@ -43,15 +43,19 @@ impl Scale {
         Scale { sites, load: per_tenant / per_site / sites as f64 }
     }
 
-    /// A team's agents at this load, by the square-root rule (Erlang's, in Garnett and others, 2002):
-    /// what chance needs beyond the mean load grows with its root only.
+    /// A team's agents at this load.
     pub(super) fn agents(self, described: u32) -> u32 {
         if described == 0 {
             return 0;
         }
-        let scaled = f64::from(described) * (BASE_SHARE * self.load + (1.0 - BASE_SHARE) * self.load.sqrt());
-        (scaled.round() as u32).max(1)
+        ((f64::from(described) * staffing(self.load)).round() as u32).max(1)
     }
+}
+
+/// Agents for a load, both as shares of the mean, by the square-root rule (Erlang's, in Garnett and others, 2002): what
+/// chance needs beyond the mean load grows with its root only.
+pub(super) fn staffing(load: f64) -> f64 {
+    BASE_SHARE * load + (1.0 - BASE_SHARE) * load.sqrt()
 }
 
 /// Events per second of one site of one tenant on a flat day.

@@ -78,7 +78,7 @@ vitals! {
     NAMES_OVERFLOWED = Counter "intraday_names_overflowed_total" in "values" by ["topic", "partition"]:
         "Dimension values folded into __other__ because the limit on names was reached.";
     LABEL_OVERFLOW_ACTIVE = Gauge "intraday_label_overflow_active" in "none" by ["topic", "partition"]:
-        "1 while new dimension values go to __other__; raise limits or name the values in the configuration.";
+        "1 for ten minutes after a new dimension value went to __other__; raise limits or name the values in the configuration.";
     IDS = Gauge "intraday_deduplication_ids" in "ids" by ["topic", "partition"]:
         "Event ids remembered for deduplication.";
     IDS_CLOSED_EARLY = Counter "intraday_deduplication_generations_closed_early_total" in "generations" by ["topic", "partition"]:
@@ -139,12 +139,12 @@ vitals! {
         "Time from the assignment of a partition to the end of its restore.";
     RESTORE_REMAINING = Gauge "intraday_restore_remaining_records" in "records" by ["topic", "partition"]:
         "Offsets still to be read until the partition is restored, of its state or of what followed it; absent when it is.";
+    RESTORE_START = Gauge "intraday_restore_start_timestamp_seconds" in "seconds" by ["stage", "topic", "partition"]:
+        "When the restore that is under way began; absent while there is none.";
     REBALANCES = Counter "intraday_rebalances_total" in "partitions" by ["stage", "kind"]:
         "Partitions assigned, revoked or lost.";
     CLIENT_ERRORS = Counter "intraday_kafka_client_errors_total" in "errors" by ["kind"]:
         "Errors reported by the Kafka client.";
-    RELOADS = Counter "intraday_reloads_total" in "reloads" by ["outcome"]:
-        "Reloads of the configuration; a failed one keeps the running configuration.";
     UNLISTED_FIGURES = Counter "intraday_unlisted_figures_total" in "figures" by ["stage"]:
         "Figures of a stage report without a row in the table of vitals; a fault of the program.";
     BOARD_GROUPS = Gauge "intraday_board_groups" in "groups" by []:

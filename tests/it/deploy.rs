@@ -169,7 +169,10 @@ fn rules_cases_and_runbooks_name_what_the_service_exposes() {
         rules().iter().flat_map(|path| values_of("record", &text(path))).collect();
     let mut known = exposed_names();
     known.extend(recorded);
-    for path in [rules(), files("prometheus/tests", ".test.yml"), files("runbooks", ".md")].concat() {
+    let dashboards = files("grafana/dashboards", ".json");
+    for path in
+        [rules(), files("prometheus/tests", ".test.yml"), files("runbooks", ".md"), dashboards].concat()
+    {
         let names = series_names(&without_comments(&text(&path)));
         assert!(!names.is_empty(), "{} names nothing", path.display());
         let strange: Vec<&String> = names.difference(&known).collect();

@@ -18,6 +18,7 @@ mod demo;
 mod deploy;
 mod differential;
 mod golden;
+mod grafana;
 mod harness;
 mod http;
 mod kafka_copies;

@@ -17,7 +17,7 @@ use super::process::{Process, free_port};
 use super::provision::{Absent, Packaged, present, tool};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
-const PROMTOOL_LIMIT: Duration = Duration::from_secs(60);
+const PROMTOOL_LIMIT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(100);
 
 /// What is scraped: `http://<address>/metrics`.
