@@ -172,6 +172,7 @@ impl Vitals {
         let labels = [stage_name(stage), topic, &partition.to_string()];
         // An error says that there was no such series, which is what is wanted.
         let _absent = self.meters.restore_start.remove_label_values(&labels);
+        let _absent = self.meters.restore_remaining.remove_label_values(&labels[1..]);
     }
 
     /// Partitions came or went.
@@ -365,8 +366,8 @@ mod tests {
         vitals.acknowledged(&commit);
         vitals.lag("events", 4, 17);
         vitals.client_error("all_brokers_down");
-        vitals.restoring(StageKind::Fold, "events", 4, WallMs(7_500));
-        vitals.restoring(StageKind::Merge, "partials", 2, WallMs(8_000));
+        vitals.restore_begun(StageKind::Fold, "events", 4, WallMs(7_500));
+        vitals.restore_begun(StageKind::Merge, "partials", 2, WallMs(8_000));
         vitals.restored(StageKind::Merge, "partials", 2, 3.0);
         vitals.rebalance(StageKind::Fold, Rebalance::Assigned, 6);
         let text = text(&registry);

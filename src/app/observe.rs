@@ -102,13 +102,13 @@ impl Observer for Watch {
 
     fn withdraw_fold(&self, topic: &str, partition: u32) {
         self.vitals.withdraw_fold(topic, partition);
-        self.vitals.restore_ended(topic, partition);
+        self.vitals.restore_ended(StageKind::Fold, topic, partition);
     }
 
     fn withdraw_merge(&self, topic: &str, shard: u32) {
         self.vitals.withdraw_merge(shard);
         self.vitals.withdraw_lag(topic, shard);
-        self.vitals.restore_ended(topic, shard);
+        self.vitals.restore_ended(StageKind::Merge, topic, shard);
         lock(&self.epochs).remove(&shard);
         self.exposition.withdraw(shard);
     }
