@@ -342,7 +342,7 @@ mod tests {
             let kept = sliding.slices(1);
             assert_eq!(
                 kept.iter().filter(|entry| entry.0 == Slice(50)).count(),
-                if lost > 0 { 1 } else { 13 }
+                if lost > 0 { 1 } else { 14 }
             );
         }
     }
