@@ -5,7 +5,6 @@
 
 use super::client;
 use super::context::{GroupContext, PlainContext};
-use super::error::KafkaError;
 use super::role::Role;
 use super::worker::Worker;
 use crate::pipeline::stage::Stop;
@@ -38,7 +37,7 @@ impl<R: Role> Worker<R> {
             self.turns.turn();
             self.beat("looking whether another process has this name");
             match self.has_namesake(&asker) {
-                Ok(false) => return self.rejoin().map_err(|error| Stop(error.to_string())),
+                Ok(false) => return self.rejoin(),
                 Ok(true) if Instant::now() >= deadline => {
                     return Err(Stop(format!(
                         "another process has joined as service.instance \"{}\"; give each copy its own",
@@ -63,18 +62,16 @@ impl<R: Role> Worker<R> {
         Ok(list.groups().iter().flat_map(|group| group.members()).any(|member| member.client_id() == name))
     }
 
-    fn rejoin(&mut self) -> Result<(), KafkaError> {
+    fn rejoin(&mut self) -> Result<(), Stop> {
         let context = GroupContext::new(Arc::clone(&self.post.observer));
         let consumer: BaseConsumer<GroupContext> =
             client::member(&self.post.config, R::NAME, &self.post.name)
                 .create_with_context(context)
-                .map_err(KafkaError::client(format!("the consumer of {}", self.post.name)))?;
+                .map_err(|error| Stop(format!("cannot make the consumer of {}: {error}", self.post.name)))?;
         // A client that closes waits inside its own calls; deferred answers would hang it.
         self.consumer.context().close();
         self.consumer = consumer;
-        let topics = self.post.role.topics();
-        let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
-        self.consumer.subscribe(&names).map_err(KafkaError::client("joining the group anew"))?;
+        self.subscribe()?;
         tracing::info!(worker = self.post.name, "joined anew: nobody else has this name");
         Ok(())
     }

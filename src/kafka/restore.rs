@@ -308,7 +308,10 @@ impl<R: Role> Restorer<R> {
     }
 }
 
-fn committed_offset(client: &BaseConsumer<PlainContext>, source: &Source) -> Result<Option<Committed>, Hitch> {
+fn committed_offset(
+    client: &BaseConsumer<PlainContext>,
+    source: &Source,
+) -> Result<Option<Committed>, Hitch> {
     let found = committed(client, [source], ASK_TIMEOUT)
         .map_err(|error| hitch("the committed offset cannot be read", &error))?;
     Ok(found.into_iter().next().and_then(|(_, stored)| stored))

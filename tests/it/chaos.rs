@@ -15,9 +15,11 @@
 
 mod copy;
 mod fleet;
+mod handover;
 mod mutations;
 mod plan;
 mod short;
+mod silence;
 mod storm;
 mod tally;
 

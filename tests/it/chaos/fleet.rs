@@ -19,7 +19,7 @@ use crate::harness::records::unique_name;
 use crate::kafka_deployment::last_words;
 
 /// Shards of merge.
-const SHARDS: u32 = 4;
+pub const SHARDS: u32 = 4;
 /// A session that is over soon.
 pub const SESSION: Duration = Duration::from_secs(2);
 /// A transaction that is open for so long is aborted by the broker.
