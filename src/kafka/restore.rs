@@ -28,6 +28,10 @@ use std::time::{Duration, Instant};
 
 /// Pause before a restore begins again that brokers did not answer.
 const AGAIN_PAUSE: Duration = Duration::from_secs(1);
+/// Brokers answer late, or with nothing, while a transaction is pending on the offsets. One that hangs for ever was lost
+/// by the brokers, and only they can end it.
+const OFFSET_UNREAD: &str =
+    "the committed offset cannot be read; if brokers are up, see kafka-transactions find-hanging";
 /// How long one question to the broker may take.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -312,8 +316,7 @@ fn committed_offset(
     client: &BaseConsumer<PlainContext>,
     source: &Source,
 ) -> Result<Option<Committed>, Hitch> {
-    let found = committed(client, [source], ASK_TIMEOUT)
-        .map_err(|error| hitch("the committed offset cannot be read", &error))?;
+    let found = committed(client, [source], ASK_TIMEOUT).map_err(|error| hitch(OFFSET_UNREAD, &error))?;
     Ok(found.into_iter().next().and_then(|(_, stored)| stored))
 }
 

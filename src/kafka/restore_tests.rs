@@ -42,6 +42,10 @@ impl Role for OffsetRole {
     fn restore(&self, _: &Source, _: i64, _: &StateRecords) -> Result<i64, Stop> {
         Ok(0)
     }
+    fn commits(&self, _: &i64) -> Option<u64> {
+        None
+    }
+
     fn replay_from(&self, stage: &i64) -> Option<i64> {
         Some(*stage)
     }

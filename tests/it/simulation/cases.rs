@@ -39,7 +39,7 @@ fn worker(world: &mut World, name: usize) -> Worker<FoldRole> {
 /// Everything that is to be done: a commit is decided, no marker of it is written.
 fn commit(worker: &mut Worker<FoldRole>, world: &mut World) {
     for _ in 0..6 {
-        worker.restore_step(world).unwrap();
+        worker.restore_step(world);
         worker.turn(world, true).unwrap();
         while worker.desk.is_busy() {
             worker.commit_step(world);
@@ -78,12 +78,12 @@ fn waits_for_the_state_of_a_heartbeat(seed: u64) -> Option<bool> {
     second.commit_step(&mut world);
     second.turn(&mut world, false).unwrap();
     for _ in 0..10 {
-        second.restore_step(&mut world).unwrap();
+        second.restore_step(&mut world);
     }
     let waits = second.is_restoring(0);
     while world.broker.write_marker(&mut world.dice) {}
     for _ in 0..4 {
-        second.restore_step(&mut world).unwrap();
+        second.restore_step(&mut world);
     }
     assert!(!second.is_restoring(0), "{:?}", second.restoring());
     Some(waits)

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use intraday::kafka::fold_role::FoldRole;
 use intraday::kafka::merge_role::MergeRole;
-use intraday::kafka::role::Role;
 use intraday::kafka::{KafkaConfig, StartFrom, TopicNames};
 use intraday::pipeline::{StageKind, Stop};
 
@@ -16,6 +15,7 @@ use super::desk::often;
 use super::group::{Event, Membership};
 use super::plain::Plain;
 use super::plan::{Faults, Plan, TOPIC};
+use super::process::{Copy, State};
 use super::worker::Worker;
 use super::world::World;
 
@@ -24,23 +24,6 @@ const REST_ROUNDS: usize = 400;
 /// Turns after the last event arrived.
 const TAIL_TURNS: usize = 160;
 const KINDS: [StageKind; 2] = [StageKind::Fold, StageKind::Merge];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Runs,
-    /// Does nothing for a while, and does not know it.
-    Stalls,
-    /// Its workers are gone, its committers end what they are doing.
-    Ends,
-}
-
-/// A process.
-struct Copy {
-    name: usize,
-    state: State,
-    fold: Worker<FoldRole>,
-    merge: Worker<MergeRole>,
-}
 
 /// All copies in their world.
 pub struct Copies {
@@ -368,45 +351,5 @@ impl Copies {
         self.copies.retain(|copy| {
             copy.state != State::Ends || copy.fold.desk.is_busy() || copy.merge.desk.is_busy()
         });
-    }
-}
-
-impl Copy {
-    /// Both workers and what works for them do a little, or all there is.
-    fn work(&mut self, world: &mut World, eager: bool) -> Result<(), Stop> {
-        if eager || world.dice.chance(50) {
-            act(&mut self.fold, world, eager)?;
-        }
-        if eager || world.dice.chance(50) {
-            act(&mut self.merge, world, eager)?;
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, world: &mut World, steps: usize) {
-        steps_of(&mut self.fold, world, steps);
-        steps_of(&mut self.merge, world, steps);
-    }
-}
-
-fn act<R: Role>(worker: &mut Worker<R>, world: &mut World, eager: bool) -> Result<(), Stop> {
-    if eager || world.dice.chance(60) {
-        worker.restore_step(world)?;
-    }
-    let steps = if eager { usize::MAX } else { [0, 1, 3, 10, 80][world.dice.below(5)] };
-    steps_of(worker, world, steps);
-    if eager || world.dice.chance(60) {
-        worker.turn(world, eager)?;
-    }
-    Ok(())
-}
-
-/// So many steps of a committer at most, until it has nothing to do or can only wait.
-fn steps_of<R: Role>(worker: &mut Worker<R>, world: &mut World, steps: usize) {
-    for _ in 0..steps.min(2_000) {
-        if !worker.desk.is_busy() {
-            return;
-        }
-        worker.commit_step(world);
     }
 }

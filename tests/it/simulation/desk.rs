@@ -90,7 +90,7 @@ impl Desk {
             Phase::Send(..) | Phase::Offsets | Phase::Abort if is_met && often(dice, faults.unanswered) => {
                 Phase::Reopen
             }
-            Phase::Send(at, effect) => self.send(&session, &handover, (at, effect), broker),
+            Phase::Send(at, effect) => send(&session, &handover, (at, effect), broker),
             Phase::Offsets => {
                 let stored = handover.sealed.iter().map(|sealed| stored(sealed, self.kind)).collect();
                 match broker.send_offsets(&session, &handover.membership, stored) {
@@ -140,22 +140,6 @@ impl Desk {
         None
     }
 
-    fn send(
-        &self,
-        session: &Session,
-        handover: &Handover,
-        (at, effect): (usize, usize),
-        broker: &mut Broker,
-    ) -> Phase {
-        let Some(sealed) = handover.sealed.get(at) else { return Phase::Offsets };
-        let Some(next) = sealed.commit.effects.get(effect) else { return Phase::Send(at + 1, 0) };
-        let (place, content) = record(&sealed.commit, next);
-        match broker.send(session, place, content) {
-            Ok(()) => Phase::Send(at, effect + 1),
-            Err(_) => Phase::Reopen,
-        }
-    }
-
     /// The way without transactions: records, then offsets; what is not answered goes again.
     fn produce(&mut self, handover: Handover, phase: Phase, world: &mut World) -> Option<Reply> {
         let World { broker, dice, faults, .. } = world;
@@ -170,7 +154,7 @@ impl Desk {
             return Some(all(handover, Fate::Done));
         };
         let next = if dice.chance(8) && often(dice, faults.unanswered) {
-            self.scatter(&handover, (at, effect), broker, dice);
+            scatter(&handover, (at, effect), broker, dice);
             Phase::Reopen
         } else if let Some(next) = sealed.commit.effects.get(effect) {
             let (place, content) = record(&sealed.commit, next);
@@ -182,26 +166,31 @@ impl Desk {
         self.job = Some((handover, next));
         None
     }
+}
 
-    /// Of what was under way some arrives, in each partition from the front.
-    fn scatter(
-        &self,
-        handover: &Handover,
-        (at, effect): (usize, usize),
-        broker: &mut Broker,
-        dice: &mut Dice,
-    ) {
-        let mut cut: BTreeSet<Place> = BTreeSet::new();
-        let rest = handover.sealed.iter().skip(at).enumerate().flat_map(|(later, sealed)| {
-            let skipped = if later == 0 { effect } else { 0 };
-            sealed.commit.effects.iter().skip(skipped).map(|effect| record(&sealed.commit, effect))
-        });
-        for (place, content) in rest {
-            if !cut.contains(&place) && dice.chance(70) {
-                broker.append(place, content);
-            } else {
-                cut.insert(place);
-            }
+/// Sends a record; tells what comes next.
+fn send(session: &Session, handover: &Handover, (at, effect): (usize, usize), broker: &mut Broker) -> Phase {
+    let Some(sealed) = handover.sealed.get(at) else { return Phase::Offsets };
+    let Some(next) = sealed.commit.effects.get(effect) else { return Phase::Send(at + 1, 0) };
+    let (place, content) = record(&sealed.commit, next);
+    match broker.send(session, place, content) {
+        Ok(()) => Phase::Send(at, effect + 1),
+        Err(_) => Phase::Reopen,
+    }
+}
+
+/// Of what was under way some arrives, in each partition from the front.
+fn scatter(handover: &Handover, (at, effect): (usize, usize), broker: &mut Broker, dice: &mut Dice) {
+    let mut cut: BTreeSet<Place> = BTreeSet::new();
+    let rest = handover.sealed.iter().skip(at).enumerate().flat_map(|(later, sealed)| {
+        let skipped = if later == 0 { effect } else { 0 };
+        sealed.commit.effects.iter().skip(skipped).map(|effect| record(&sealed.commit, effect))
+    });
+    for (place, content) in rest {
+        if !cut.contains(&place) && dice.chance(70) {
+            broker.append(place, content);
+        } else {
+            cut.insert(place);
         }
     }
 }

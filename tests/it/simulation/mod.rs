@@ -15,6 +15,7 @@ mod log;
 mod mutations;
 mod plain;
 mod plan;
+mod process;
 mod restore;
 mod seen;
 mod verdict;
@@ -91,7 +92,7 @@ fn a_thousand_troubled_runs_leave_what_an_untroubled_one_leaves() {
             wrong.iter().take(30).map(|(seed, _)| seed).collect::<Vec<_>>()
         );
     }
-    println!("{} seeds: {all}", seeds.len());
+    eprintln!("{} seeds: {all}", seeds.len());
     if seeds.len() as u64 >= SEEDS {
         assert_eq!(all.missing(), "", "{all}");
     }

@@ -12,7 +12,7 @@ fn found_without(guard: Guard, within: u64) -> (u64, String) {
     let found = fault::with_off(guard, || (0..within).find_map(fails));
     let (seed, said) = found.unwrap_or_else(|| panic!("{within} seeds did not miss {guard:?}"));
     assert!(judged(seed).is_ok(), "seed {seed} fails with the guard, too");
-    println!("{guard:?} is missed by seed {seed}: {said}");
+    eprintln!("{guard:?} is missed by seed {seed}: {said}");
     (seed, said)
 }
 

@@ -29,36 +29,32 @@ pub struct Restore {
     taken: u64,
     tried: Option<(Committed, u64)>,
     /// The committed offset as it was asked for; the state is read after it.
-    asked: Option<Option<Committed>>,
+    stored: Option<Committed>,
+    has_asked: bool,
     /// Why the last try failed.
     pub last: String,
 }
 
 impl Restore {
     /// Does the next step.
-    pub fn step<R: Role>(
-        &mut self,
-        role: &R,
-        source: &Source,
-        world: &mut World,
-    ) -> Result<Option<Begun<R::Stage>>, Stop> {
+    pub fn step<R: Role>(&mut self, role: &R, source: &Source, world: &mut World) -> Option<Begun<R::Stage>> {
         let partition = source.number();
-        let Some(stored) = self.asked.take() else {
+        if !std::mem::take(&mut self.has_asked) {
             match world.broker.committed(R::KIND, partition) {
-                Ok(committed) => self.asked = Some(committed),
+                Ok(committed) => (self.stored, self.has_asked) = (committed, true),
                 Err(_) => {
                     world.seen.count("restores that waited for an offset");
                     "the offset is pending".clone_into(&mut self.last);
                 }
             }
-            return Ok(None);
-        };
+            return None;
+        }
         self.read(world.broker.log((state_topic(R::KIND), partition)));
-        match stored {
+        match self.stored.take() {
             None if self.records.is_empty() => {
                 world.seen.count("stages begun");
                 let next = world.broker.log(source_of(R::KIND, partition)).start;
-                return Ok(Some(Begun { stage: role.fresh(source, next), next, first: true }));
+                return Some(Begun { stage: role.fresh(source, next), next, first: true });
             }
             Some(stored) if !self.records.is_empty() => {
                 let found = Some((stored.clone(), self.taken));
@@ -67,7 +63,7 @@ impl Restore {
                     match self.rebuild(role, source, &stored, world) {
                         Ok(begun) => {
                             world.seen.count("stages restored");
-                            return Ok(Some(begun));
+                            return Some(begun);
                         }
                         Err(stop) => {
                             world.seen.count("restores that found state and offset apart");
@@ -78,7 +74,7 @@ impl Restore {
             }
             one_only => self.last = format!("{one_only:?} and {} state records", self.records.len()),
         }
-        Ok(None)
+        None
     }
 
     /// Reads state to where a reader of what is committed must wait.

@@ -124,13 +124,12 @@ impl<R: Role> Worker<R> {
     }
 
     /// The next step of the restores.
-    pub fn restore_step(&mut self, world: &mut World) -> Result<(), Stop> {
+    pub fn restore_step(&mut self, world: &mut World) {
         for seat in self.seats.iter_mut().filter(|seat| seat.stage.is_none()) {
-            if let Some(begun) = seat.restore.step(&*self.role, &seat.source, world)? {
+            if let Some(begun) = seat.restore.step(&*self.role, &seat.source, world) {
                 (seat.stage, seat.next, seat.first) = (Some(begun.stage), begun.next, begun.first);
             }
         }
-        Ok(())
     }
 
     /// Begins to stop in good order.
