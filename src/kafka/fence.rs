@@ -9,6 +9,7 @@ use super::role::Role;
 use super::worker::Worker;
 use crate::pipeline::stage::Stop;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::groups::GroupInfo;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,7 @@ impl<R: Role> Worker<R> {
         let group = client::group(config, R::NAME);
         let name = format!("{}-{}-{}", config.id, config.instance, self.post.name);
         let list = asker.fetch_group_list(Some(&group), ASK_TIMEOUT)?;
-        Ok(list.groups().iter().flat_map(|group| group.members()).any(|member| member.client_id() == name))
+        Ok(list.groups().iter().flat_map(GroupInfo::members).any(|member| member.client_id() == name))
     }
 
     fn rejoin(&mut self) -> Result<(), Stop> {

@@ -30,9 +30,6 @@ impl Role for OffsetRole {
     fn interval(&self, _lag: i64) -> Duration {
         Duration::ZERO
     }
-    fn commits(&self, _stage: &Self::Stage) -> Option<u64> {
-        None
-    }
     fn idle_after(&self) -> Option<Duration> {
         None
     }
