@@ -125,7 +125,7 @@ impl Lane {
             (Some(before), Some(now)) => now.since(before) >= HEARTBEAT_MS,
             (before, now) => before != now,
         };
-        moved || told.idle != head.idle || wall.0.saturating_sub(told.wall.0) >= HEARTBEAT_MS
+        moved || told.idle != head.idle || wall.is_due(told.wall, HEARTBEAT_MS)
     }
 
     fn close(&mut self, head: &mut BatchHead, wall: WallMs) -> Vec<u8> {

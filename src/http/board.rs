@@ -270,8 +270,7 @@ impl State {
 
     /// Drops what was not heard of for too long; looks once a minute. Gives how many were dropped.
     fn forget_if_due(&mut self, wall: WallMs, limits: &BoardLimits) -> u64 {
-        let is_due =
-            self.looked_for_forgotten.is_none_or(|last| wall.0.saturating_sub(last.0) >= 60 * SECOND_MS);
+        let is_due = self.looked_for_forgotten.is_none_or(|last| wall.is_due(last, 60 * SECOND_MS));
         if !is_due {
             return 0;
         }
@@ -279,7 +278,8 @@ impl State {
         let before = self.entries.len();
         let State { entries, order, .. } = self;
         entries.retain(|_, entry| {
-            let kept = wall.0.saturating_sub(entry.heard.0) <= limits.forget_after_ms;
+            // Heard of further ahead than that: the clock was set back, and nothing tells when it was.
+            let kept = wall.since(entry.heard).abs() <= limits.forget_after_ms;
             if !kept {
                 order.remove(&entry.change);
             }

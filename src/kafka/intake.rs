@@ -1,6 +1,5 @@
 //! What the worker takes from its consumer: records, ends, errors.
 
-use super::clock::wall_now;
 use super::damper::is_undecodable;
 use super::restore::is_gone;
 use super::role::Role;
@@ -36,7 +35,8 @@ impl<R: Role> Worker<R> {
         for _ in 0..TURN_RECORDS {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
-                    let (wall, now) = *wall.get_or_insert_with(|| (wall_now(), Instant::now()));
+                    let (wall, now) =
+                        *wall.get_or_insert_with(|| (self.clock.read().greatest, Instant::now()));
                     if take(&*self.post.role, &mut self.seats, &mut self.last_taken, &message, wall, now)? {
                         return Ok(());
                     }

@@ -14,10 +14,12 @@ use rdkafka::admin::{
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long one question to the broker may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a new topic is looked for.
+const SHOWN_STEP: Duration = Duration::from_millis(50);
 /// Above the largest record: a batch of 768 KiB, a dead letter of 512 KiB with its headers.
 const MAX_MESSAGE_BYTES: &str = "2097152";
 
@@ -153,7 +155,26 @@ pub fn create(config: &KafkaConfig) -> Result<Vec<(TopicPlan, Created)>, KafkaEr
         };
         done.push((topic, state));
     }
+    done.iter().try_for_each(|(topic, _)| await_shown(&asker, config, &topic.name))?;
     Ok(done)
+}
+
+/// A broker says that a topic was created before it shows it to others: a start right after would miss it.
+fn await_shown(
+    asker: &BaseConsumer<PlainContext>,
+    config: &KafkaConfig,
+    topic: &str,
+) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + ASK_TIMEOUT;
+    while partitions(asker, config, topic)?.is_none() {
+        if Instant::now() >= deadline {
+            return Err(KafkaError::Topic(format!(
+                "topic {topic} was created, but the broker does not show it; look at its log and run this again"
+            )));
+        }
+        std::thread::sleep(SHOWN_STEP);
+    }
+    Ok(())
 }
 
 fn create_one(

@@ -4,7 +4,7 @@
 //! The files `intake`, `damage`, `assignment` and `commits` hold further parts of it.
 
 use super::client;
-use super::clock::wall_now;
+use super::clock::{WatchedClock, wall_now};
 use super::committer::Committer;
 use super::config::{KafkaConfig, Mode};
 use super::context::GroupContext;
@@ -82,6 +82,7 @@ pub struct Worker<R: Role> {
     pub(super) joined: bool,
     pub(super) orphans: Orphans,
     pub(super) turns: Turns,
+    pub(super) clock: WatchedClock,
     pub(super) last_taken: usize,
     next_beat: Instant,
 }
@@ -120,6 +121,7 @@ impl<R: Role> Worker<R> {
             joined: false,
             orphans: Orphans::new(now),
             turns: post.watchdog.watch(&post.name),
+            clock: WatchedClock::new(),
             last_taken: 0,
             next_beat: now,
             post,
@@ -196,13 +198,13 @@ impl<R: Role> Worker<R> {
 
     fn mark_idle(&mut self) {
         let Some(idle_after) = self.post.role.idle_after().filter(|_| !self.held) else { return };
-        let now = Instant::now();
+        let (now, wall) = (Instant::now(), self.clock.read().least);
         for seat in &mut self.seats {
             let quiet = seat.at_end && !seat.ahead && now.duration_since(seat.quiet_since) >= idle_after;
             let due = seat.marked_idle.is_none_or(|at| now.duration_since(at) >= IDLE_INTERVAL);
             if let (true, true, true, Some(stage)) = (quiet, due, seat.seeking.is_none(), &mut seat.stage) {
                 seat.marked_idle = Some(now);
-                self.post.role.idle(stage, wall_now());
+                self.post.role.idle(stage, wall);
             }
         }
     }

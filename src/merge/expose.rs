@@ -59,8 +59,9 @@ impl Shard {
                 self.saver.born.push(group);
             }
             let born = *self.states[group as usize].born.get_or_insert(self.wall);
-            let young = self.wall.0 - born.0 < self.config.announce_ms && born.0 > 0;
-            let windows_due = self.wall.0 - self.states[group as usize].windows_shown.1.0 >= WINDOWS_PACE_MS;
+            // Further away on either side the clock was set, and nobody knows how old the group is.
+            let young = self.wall.since(born).abs() < self.config.announce_ms && born.0 > 0;
+            let windows_due = self.wall.is_due(self.states[group as usize].windows_shown.1, WINDOWS_PACE_MS);
             if (young && tier == Tier::Queue) || !windows_due {
                 self.expose_again.push(group);
             }

@@ -135,22 +135,22 @@ impl Shard {
         let wall = self.wall;
         let windows = self.panes.len() + self.sliding.len();
         self.paces.windows.resize(windows, WallMs(i64::MIN / 2));
-        let passed_ms = wall.0.saturating_sub(self.paces.last.0).clamp(0, 1_000);
+        let passed_ms = wall.since(self.paces.last).clamp(0, 1_000);
         self.paces.last = wall;
         let rate = f64::from(self.config.live_rate);
         self.paces.credit = (self.paces.credit + rate * passed_ms as f64 / 1_000.0).min(rate);
-        if wall.0 - self.paces.republished.0 >= self.config.republish_ms {
+        if wall.is_due(self.paces.republished, self.config.republish_ms) {
             self.paces.republished = wall;
             self.queue_all();
         }
         for window in 0..windows {
             let pace_ms = self.window(window).pace_ms;
-            if wall.0 - self.paces.windows[window].0 >= pace_ms {
+            if wall.is_due(self.paces.windows[window], pace_ms) {
                 self.paces.windows[window] = wall;
                 self.publish_live_window(window, false, out);
             }
         }
-        if wall.0 - self.paces.agents.0 >= self.config.agent_pace_ms {
+        if wall.is_due(self.paces.agents, self.config.agent_pace_ms) {
             self.paces.agents = wall;
             for window in 0..windows {
                 self.publish_live_window(window, true, out);

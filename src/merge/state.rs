@@ -59,7 +59,7 @@ impl Shard {
     /// Writes a part of the state.
     pub(super) fn save(&mut self, out: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>) {
         out.extend(std::mem::take(&mut self.saver.tombstones).into_iter().map(|key| (key, None)));
-        let due = self.saver.began.is_none_or(|began| self.wall.0 - began.0 >= CYCLE_MS);
+        let due = self.saver.began.is_none_or(|began| self.wall.is_due(began, CYCLE_MS));
         if self.saver.head.is_none() && due && self.revision > self.saver.head_as_of {
             if self.saver.began.is_none() && self.saver.start.is_some() {
                 out.push((b"head".to_vec(), Some(self.first_head())));

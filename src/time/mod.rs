@@ -44,6 +44,22 @@ impl EventMs {
     }
 }
 
+impl WallMs {
+    /// Milliseconds from `then` to this time; negative where the clock was set back meanwhile.
+    #[must_use]
+    pub const fn since(self, then: WallMs) -> Millis {
+        self.0.saturating_sub(then.0)
+    }
+
+    /// Whether what was done at `then` is due again `span_ms` later. A clock that was set back says nothing of how long
+    /// ago that was: it is due, else it would wait until the clock is where it was.
+    #[must_use]
+    pub const fn is_due(self, then: WallMs, span_ms: Millis) -> bool {
+        let passed_ms = self.since(then);
+        passed_ms >= span_ms || passed_ms < 0
+    }
+}
+
 impl fmt::Display for EventMs {
     /// RFC 3339 in UTC with milliseconds where there are any.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,5 +78,19 @@ fn write_rfc3339(ms: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match jiff::Timestamp::from_millisecond(ms) {
         Ok(timestamp) => write!(f, "{timestamp}"),
         Err(_) => write!(f, "{ms}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_clock_is_due_once_it_was_set_back() {
+        let then = WallMs(1_767_600_000_000);
+        for (now_ms, due) in [(0, false), (999, false), (1_000, true), (-1, true), (-31_536_000_000, true)] {
+            assert_eq!(WallMs(then.0 + now_ms).is_due(then, 1_000), due, "{now_ms}");
+        }
+        assert!(then.is_due(WallMs(i64::MIN), 1_000));
     }
 }

@@ -35,6 +35,7 @@ impl Reports {
     }
 
     /// Shows nothing any more of those that were last heard before `since`; returns them.
+    #[must_use]
     pub fn forget_silent(&self, since: Instant) -> Vec<Origin> {
         self.lock().extract_if(.., |_, (heard, _)| *heard < since).map(|(origin, _)| origin).collect()
     }

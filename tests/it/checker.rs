@@ -155,7 +155,7 @@ impl Case<'_> {
             match wanted.remove(&at) {
                 Some(want) if fits && want == judged => {}
                 Some(want) => {
-                    verdict.breaches.push(format!("the dead letter of {at:?} ({want}): {letter:?}"))
+                    verdict.breaches.push(format!("the dead letter of {at:?} ({want}): {letter:?}"));
                 }
                 None => verdict.breaches.push(format!("a dead letter too many: {at:?} {:?}", letter.headers)),
             }

@@ -12,6 +12,7 @@
 
 mod chaos;
 mod checker;
+mod clocks;
 mod demo;
 mod deploy;
 mod differential;

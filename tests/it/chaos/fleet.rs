@@ -215,7 +215,7 @@ impl<'k> Fleet<'k> {
         let before = self.tally.left;
         let running = self.copies.iter_mut().filter_map(|copy| copy.leave().then_some(())).count();
         let start = Instant::now();
-        while self.in_state(|state| state != State::Down).iter().count() > 0 {
+        while !self.in_state(|state| state != State::Down).is_empty() {
             self.look();
             self.assert_before(start, LEAVE_LIMIT * 2, "every copy has left");
             std::thread::sleep(POLL);

@@ -38,7 +38,7 @@ fn an_aborted_commit_that_is_not_sent_again_as_it_was_is_found() {
             let before = folded(&fleet);
             broker.pause();
             // Longer than a record may wait for the broker, shorter than its transaction may.
-            std::thread::sleep(TRANSACTION - Duration::from_millis(700));
+            std::thread::sleep(TRANSACTION.checked_sub(Duration::from_millis(700)).unwrap());
             broker.resume();
             wait_until(&mut fleet, "a commit after the pause", |fleet| folded(fleet) > before);
         }

@@ -7,7 +7,7 @@
 mod belated;
 mod bulk;
 pub mod compare;
-mod engine;
+pub mod engine;
 mod laws;
 mod live;
 pub mod restart;
