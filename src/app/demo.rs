@@ -10,7 +10,7 @@ use super::run::kafka_config;
 use super::serve::Front;
 use super::{Failure, span_ms, table, wall_now};
 use crate::kafka::{DemoBroker, EventProducer, KafkaConfig, Service, Stages};
-use crate::settings::{Mode, Settings, StartFrom};
+use crate::settings::{Mode, QueueName, Settings, StartFrom};
 use crate::shutdown::{self, Signals};
 use crate::simulate::{Scenario, Simulation};
 use crate::time::{EventMs, HOUR_MS, MINUTE_MS, Millis};
@@ -76,7 +76,21 @@ fn demo_settings(listen: SocketAddr) -> Settings {
     settings.kafka.input_topics = vec![TOPIC.to_owned()];
     settings.kafka.shards = SHARDS;
     settings.http.listen = listen;
+    settings.names = names();
     settings
+}
+
+/// The names of the simulated center's queues.
+fn names() -> Vec<QueueName> {
+    let Scenario { tenants, queues, .. } = Scenario::demo(1.0);
+    let named = |tenant: &String| {
+        let tenant = tenant.clone();
+        queues.clone().into_iter().filter_map(move |queue| {
+            let (tenant, queue, name) = (tenant.clone(), queue.name, queue.display_name?);
+            Some(QueueName { tenant, queue, name })
+        })
+    };
+    tenants.iter().flat_map(named).collect()
 }
 
 fn greeting(front: &Front, brokers: &str, args: &DemoArgs) -> String {

@@ -1,7 +1,7 @@
 //! The front of the service: metrics, API, probes and page on one address, with what feeds them.
 
 use super::{Failure, wall_now};
-use crate::http::{Board, BoardLimits, Exposition, HttpLimits, HttpParts, HttpState, serve};
+use crate::http::{Board, BoardLimits, Exposition, HttpLimits, HttpParts, HttpState, QueueName, serve};
 use crate::kafka::Service;
 use crate::kpi::families::FAMILIES;
 use crate::kpi::print::catalog_json;
@@ -68,6 +68,7 @@ impl Front {
             board: board.clone(),
             catalog: catalog_json(),
             config: settings.to_json_redacted().to_string(),
+            names: names(settings),
             limits: HttpLimits::default(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -145,4 +146,9 @@ impl Front {
         }
         self.runtime.shutdown_background();
     }
+}
+
+fn names(settings: &Settings) -> Vec<QueueName> {
+    let names = settings.names.iter().cloned();
+    names.map(|row| QueueName { tenant: row.tenant, queue: row.queue, name: row.name }).collect()
 }

@@ -1,4 +1,4 @@
-//! The JSON API: the newest records, their sparkline points, the catalogue, the configuration.
+//! The JSON API: the newest records, their sparkline points, the names of queues, the catalogue, the configuration.
 //!
 //! Records go out as they came. Pages are ordered by group and window; the address of the next page
 //! stands in the `Link` header, so that the body stays a plain array.
@@ -66,6 +66,37 @@ pub async fn points(
     let next = page.next(lines.len(), lines.last().map(|(place, _)| place.as_ref()), &uri);
     let sparklines: Vec<Sparkline<'_>> = lines.iter().map(Sparkline::of).collect();
     Ok(with_link(Json(sparklines).into_response(), next))
+}
+
+/// The name that people know a queue by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueName {
+    /// The tenant.
+    pub tenant: String,
+    /// The queue as records name it.
+    pub queue: String,
+    /// The name to show.
+    pub name: String,
+}
+
+/// The parameters of a request for names.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedNames {
+    tenant: Option<String>,
+}
+
+/// GET /api/v1/names: the names that people know queues by, as configured; a queue without one is not there.
+///
+/// # Errors
+/// An unknown parameter.
+pub async fn names(
+    State(state): State<HttpState>,
+    asked: Result<Query<AskedNames>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(asked) = asked.map_err(|rejection| Refusal(rejection.body_text()))?;
+    let asks = |name: &&QueueName| asked.tenant.as_ref().is_none_or(|tenant| *tenant == name.tenant);
+    Ok(Json(state.names.iter().filter(asks).collect::<Vec<_>>()).into_response())
 }
 
 /// GET /api/v1/catalog: the KPI catalogue as it was handed in.

@@ -25,8 +25,10 @@ pub struct BoardLimits {
     pub points_max: usize,
     /// A group and window not heard of for this long is dropped.
     pub forget_after_ms: Millis,
-    /// Least distance of points.
+    /// Least distance of the first points.
     pub point_every_ms: Millis,
+    /// Each time that the points are too many, every second one goes and their distance doubles, up to this.
+    pub point_every_max_ms: Millis,
 }
 
 impl Default for BoardLimits {
@@ -37,6 +39,7 @@ impl Default for BoardLimits {
             points_max: 60,
             forget_after_ms: 2 * DAY_MS,
             point_every_ms: SECOND_MS,
+            point_every_max_ms: 16 * SECOND_MS,
         }
     }
 }
@@ -94,6 +97,7 @@ impl Board {
         };
         let (result, forgotten, groups, change) = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            state.heard = Some(wall);
             let forgotten = state.forget_if_due(wall, &self.limits);
             let result = state.put(reading, value, wall, &self.limits);
             (result, forgotten, state.entries.len(), state.last_change)
@@ -167,6 +171,12 @@ impl Board {
         self.changes.subscribe()
     }
 
+    /// When a record was read last, whatever became of it.
+    #[must_use]
+    pub fn heard(&self) -> Option<WallMs> {
+        self.read().heard
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,6 +205,8 @@ struct State {
     order: BTreeMap<u64, Arc<str>>,
     last_change: u64,
     looked_for_forgotten: Option<WallMs>,
+    /// When a record was read last, whatever became of it.
+    heard: Option<WallMs>,
 }
 
 #[derive(Debug)]
@@ -205,6 +217,7 @@ struct Entry {
     change: u64,
     heard: WallMs,
     points: VecDeque<Point>,
+    point_every_ms: Millis,
 }
 
 impl Entry {
@@ -216,14 +229,25 @@ impl Entry {
         let is_due = self
             .points
             .back()
-            .is_none_or(|last| point.at_ms.saturating_sub(last.at_ms) >= limits.point_every_ms);
+            .is_none_or(|last| point.at_ms.saturating_sub(last.at_ms) >= self.point_every_ms);
         if !is_due || !point.has_value() {
             return;
         }
-        while self.points.len() >= limits.points_max.max(1) {
-            self.points.pop_front();
-        }
         self.points.push_back(point);
+        if self.points.len() <= limits.points_max.max(1) {
+            return;
+        }
+        if self.point_every_ms >= limits.point_every_max_ms {
+            self.points.pop_front();
+            return;
+        }
+        self.point_every_ms = (2 * self.point_every_ms).min(limits.point_every_max_ms);
+        // Counted from the newest, which stays.
+        let mut from_newest = self.points.len();
+        self.points.retain(|_| {
+            from_newest -= 1;
+            from_newest.is_multiple_of(2)
+        });
     }
 }
 
@@ -261,6 +285,7 @@ impl State {
             change: self.last_change,
             heard: wall,
             points: VecDeque::new(),
+            point_every_ms: limits.point_every_ms,
         };
         entry.take_point(reading.point, limits);
         self.order.insert(self.last_change, id.clone());

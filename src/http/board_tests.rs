@@ -145,12 +145,34 @@ fn what_is_not_heard_of_is_forgotten() {
 
 #[test]
 fn points_are_a_second_apart_and_bounded() {
-    let (board, _) = board_with(BoardLimits { points_max: 3, ..BoardLimits::default() });
+    let (board, _) =
+        board_with(BoardLimits { points_max: 3, point_every_max_ms: 1_000, ..BoardLimits::default() });
     for (revision, wall_ms) in [(1, 0), (2, 999), (3, 1_000), (4, 2_500), (5, 3_000), (6, 3_500)] {
         put(&board, "a", "5m", 0, revision, wall_ms);
     }
+    assert_eq!(points_of(&board), [(1_000, Some(3.0)), (2_500, Some(4.0)), (3_500, Some(6.0))]);
+}
+
+#[test]
+fn points_grow_sparser_before_the_oldest_goes() {
+    let limits = BoardLimits { points_max: 4, point_every_max_ms: 4_000, ..BoardLimits::default() };
+    let (board, _) = board_with(limits);
+    let kept = |until: i64| {
+        for revision in 1..=until {
+            put(&board, "a", "5m", 0, revision, revision * 1_000);
+        }
+        points_of(&board).into_iter().map(|(at_ms, _)| at_ms / 1_000).collect::<Vec<i64>>()
+    };
+    assert_eq!(kept(4), [1, 2, 3, 4]);
+    assert_eq!(kept(5), [1, 3, 5]);
+    assert_eq!(kept(8), [1, 3, 5, 7]);
+    assert_eq!(kept(9), [1, 5, 9]);
+    assert_eq!(kept(17), [5, 9, 13, 17]);
+    assert_eq!(kept(22), [9, 13, 17, 21]);
+    assert_eq!(board.heard(), Some(WallMs(22_000)));
+}
+
+fn points_of(board: &Board) -> Vec<(i64, Option<f32>)> {
     let points = board.points(&Filter::default(), None, 10);
-    let kept: Vec<(i64, Option<f32>)> =
-        points[0].1.iter().map(|point| (point.at_ms, point.contacts_waiting)).collect();
-    assert_eq!(kept, [(1_000, Some(3.0)), (2_500, Some(4.0)), (3_500, Some(6.0))]);
+    points[0].1.iter().map(|point| (point.at_ms, point.contacts_waiting)).collect()
 }

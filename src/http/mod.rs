@@ -15,6 +15,7 @@ pub mod server;
 pub mod socket;
 pub mod stream;
 
+pub use api::QueueName;
 pub use board::{Board, BoardLimits, Filter};
 pub use exposition::Exposition;
 pub use server::{HttpLimits, HttpParts, HttpState, serve};

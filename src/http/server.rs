@@ -72,6 +72,7 @@ pub struct HttpState {
     pub(super) board: Board,
     pub(super) catalog: Arc<str>,
     pub(super) config: Arc<str>,
+    pub(super) names: Arc<[api::QueueName]>,
     pub(super) vitals: Vitals,
     pub(super) limits: HttpLimits,
     pub(super) streams: Arc<Semaphore>,
@@ -79,7 +80,7 @@ pub struct HttpState {
     pub(super) closing: watch::Sender<bool>,
     exposition: Exposition,
     registry: Registry,
-    watch: probes::Watch,
+    pub(super) watch: probes::Watch,
     renders: Arc<Semaphore>,
 }
 
@@ -100,6 +101,8 @@ pub struct HttpParts {
     pub catalog: String,
     /// The configuration in effect, redacted, JSON.
     pub config: String,
+    /// The names that people know queues by.
+    pub names: Vec<api::QueueName>,
     /// The limits.
     pub limits: HttpLimits,
 }
@@ -114,6 +117,7 @@ impl HttpState {
             board: parts.board,
             catalog: parts.catalog.into(),
             config: parts.config.into(),
+            names: parts.names.into(),
             vitals: parts.vitals,
             limits,
             streams: Arc::new(Semaphore::new(limits.streams_max)),
@@ -179,14 +183,14 @@ pub async fn serve(listener: TcpListener, state: HttpState, shutdown: impl Futur
 fn router(state: HttpState) -> Router {
     Router::new()
         .route("/", get(page::page))
-        .route("/page.css", get(page::style))
-        .route("/page.js", get(page::script))
+        .route("/assets/{file}", get(page::asset))
         .route("/metrics", get(metrics))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/api/v1/kpis", get(api::kpis))
         .route("/api/v1/kpis/points", get(api::points))
         .route("/api/v1/kpis/stream", get(stream::stream))
+        .route("/api/v1/names", get(api::names))
         .route("/api/v1/catalog", get(api::catalog))
         .route("/api/v1/config", get(api::config))
         .fallback(|| async { (StatusCode::NOT_FOUND, "no such address; / lists them\n") })

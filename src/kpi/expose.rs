@@ -4,7 +4,7 @@
 //! registry or the text format. A tier without a family for something does not show it.
 
 use super::catalog::{CATALOG, Row, RowKind, Unit};
-use super::exposed::{Series, SeriesValue};
+use super::exposed::{Exposed, Series, SeriesValue};
 use super::facts::Facts;
 use super::families::family;
 use super::figure::Amount;
@@ -166,6 +166,15 @@ pub fn expose_levels(current: &[i64; Level::LEN], now: &NowLevels, tier: Tier, o
 /// Agents that serve a queue, by state.
 pub fn expose_queue_agents(current: &[i64; Level::LEN], out: &mut Vec<Series>) {
     expose_states("contact_center_queue_agents", current, |_| true, out);
+}
+
+/// The name that people know a queue by, as a series to join with; `id` is the place of the exposed group.
+#[must_use]
+pub fn expose_queue_name(id: u32, tenant: &str, queue: &str, name: &str) -> Exposed {
+    let labels = vec![("tenant", tenant.to_owned()), ("queue", queue.to_owned())];
+    let named = |at| number(at, vec![("name", name.to_owned())], 1.0);
+    let series = family("contact_center_queue_info").map(named).into_iter().collect();
+    Exposed { group: id, labels, series }
 }
 
 /// Event time up to which a tenant's figures are complete.

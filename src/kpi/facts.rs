@@ -33,6 +33,8 @@ pub struct Facts<'a> {
     pub tenant_created: Option<i64>,
     /// Levels of now; only for live output.
     pub live: Option<NowLevels>,
+    /// Agents that serve the queue by [`Level::index`]; only for live output of a queue.
+    pub serving: Option<[i64; Level::LEN]>,
 }
 
 impl<'a> Facts<'a> {
@@ -138,6 +140,7 @@ pub(super) mod samples {
             formula: Formula::default(),
             tenant_created: None,
             live: None,
+            serving: None,
         }
     }
 }

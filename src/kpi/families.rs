@@ -128,6 +128,10 @@ const LEVELS: &[Family] = &[
         "agents that serve a queue by state; not summable over queues, an agent of two is in both"
     ),
     gauge(
+        "contact_center_queue_info",
+        "queue_info: 1 with the name that people know the queue by, to join with; follows the configuration",
+    ),
+    gauge(
         "contact_center_data_timestamp_seconds",
         "data_timestamp: event time up to which the tenant's figures are complete; follows event time",
     ),
@@ -204,7 +208,8 @@ mod tests {
         for family in FAMILIES {
             let (kpi, rest) = family.help.split_once(": ").unwrap();
             assert!(clocks.iter().any(|clock| rest.contains(clock)), "{}", family.name);
-            let others = ["counts_revised", "agents", "queue_agents", "data_timestamp", "kpi_missed"];
+            let others =
+                ["counts_revised", "agents", "queue_agents", "queue_info", "data_timestamp", "kpi_missed"];
             assert!(catalog::row(kpi).is_some() || others.contains(&kpi), "{}: {kpi}", family.name);
         }
     }

@@ -13,6 +13,7 @@ pub mod groups;
 mod json;
 pub mod print;
 pub mod record;
+mod record_levels;
 pub mod rules;
 pub mod service_level;
 pub mod targets;

@@ -3,7 +3,7 @@
 //! What does not exist is absent. Everything but `status`, `revision`, `watermark`, `published_at` and levels of
 //! now is a function of the facts. It must never know a topic, or when it is asked.
 
-use super::catalog::{CATALOG, Groups, NowLevel, Row, RowKind, Unit};
+use super::catalog::{CATALOG, Groups, Row, RowKind, Unit};
 use super::facts::Facts;
 use super::figure::Figure;
 use super::groups::{Dimension, GroupSet};
@@ -11,7 +11,6 @@ use super::json;
 use super::service_level;
 use super::targets::{Goal, Place, Target, Targets};
 use crate::event::Channel;
-use crate::measure::aggregate::LevelFigures;
 use crate::measure::distribution::Distribution;
 use crate::measure::ids::{Count, Tally};
 use crate::time::window::{Pane, Window};
@@ -86,7 +85,7 @@ pub fn render(input: &RecordInput<'_>, out: &mut String) {
     out.push_str("},\"durations\":{");
     write_durations(input, out);
     out.push_str("},\"levels\":{");
-    write_levels(input.facts, out);
+    super::record_levels::write_levels(input.facts, out);
     out.push_str("}}");
 }
 
@@ -183,13 +182,13 @@ fn write_set(set: &GroupSet, out: &mut String) {
 }
 
 /// A key of an object, with the comma before it unless it is the first.
-fn name(key: &str, first: bool, out: &mut String) {
+pub(super) fn name(key: &str, first: bool, out: &mut String) {
     out.push_str(if first { "\"" } else { ",\"" });
     out.push_str(key);
     out.push_str("\":");
 }
 
-fn rows<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'static Row> + 'a {
+pub(super) fn rows<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'static Row> + 'a {
     CATALOG.iter().filter(|row| row.groups.hold(facts))
 }
 
@@ -335,57 +334,6 @@ fn write_hdr(values: &Distribution, out: &mut String) {
     out.push_str(",\"hdr_ms\":\"");
     STANDARD.encode_string(values.hdr_v2(), out);
     out.push('"');
-}
-
-fn write_levels(facts: &Facts<'_>, out: &mut String) {
-    let mut first = true;
-    for row in rows(facts) {
-        match row.kind {
-            RowKind::Level(level) => {
-                let figures = facts.levels[level.index()];
-                if !figures.is_zero() {
-                    name(row.name, first, out);
-                    write_level(figures, facts.pane.length_ms(), out);
-                    first = false;
-                }
-            }
-            RowKind::Now(level) => {
-                let Some(live) = facts.live else { continue };
-                let start = match level {
-                    NowLevel::OldestWait => live.oldest,
-                    NowLevel::OldestAwaiting => live.oldest_awaiting,
-                    NowLevel::AtRisk if live.at_risk > 0 => {
-                        name(row.name, first, out);
-                        out.push_str("{\"last\":");
-                        json::integer(out, i64::from(live.at_risk));
-                        out.push('}');
-                        first = false;
-                        None
-                    }
-                    NowLevel::AtRisk => None,
-                };
-                if let Some(start) = start {
-                    name(row.name, first, out);
-                    json::time(out, start.0);
-                    first = false;
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn write_level(figures: LevelFigures, length_ms: Millis, out: &mut String) {
-    out.push_str("{\"last\":");
-    json::integer(out, figures.last);
-    out.push_str(",\"max\":");
-    json::integer(out, figures.max);
-    out.push_str(",\"mean\":");
-    // In millionths, rounded half up, so that the mean is exact in integers.
-    let length = i128::from(length_ms.max(1));
-    let mean_micros = (i128::from(figures.area_ms) * 1_000_000 + length / 2).div_euclid(length);
-    json::decimal(out, i64::try_from(mean_micros).unwrap_or(i64::MAX), 6);
-    out.push('}');
 }
 
 #[cfg(test)]

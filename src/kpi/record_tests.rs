@@ -37,6 +37,8 @@ fn visits() -> Aggregate {
 
 #[test]
 fn a_live_record_letter_by_letter() {
+    let mut serving = [0; Level::LEN];
+    (serving[Level::AgentsAvailable.index()], serving[Level::AgentsBreak.index()]) = (4, 2);
     let (aggregate, levels) = (visits(), samples::levels(&[(Level::Waiting, 600_001)]));
     let facts = Facts {
         family: SetFamily::Contacts,
@@ -49,6 +51,7 @@ fn a_live_record_letter_by_letter() {
             oldest: Some(samples::START.plus(31_000)),
             ..NowLevels::default()
         }),
+        serving: Some(serving),
         ..samples::facts(&aggregate, &levels)
     };
     let input = RecordInput {
@@ -95,7 +98,8 @@ fn a_live_record_letter_by_letter() {
         r#""wait_all":{"unit":"seconds","count":3,"sum":43.345,"min":1,"max":30,"#,
         r#""p50":12.351,"p90":30,"p95":30,"p99":30}},"#,
         r#""levels":{"contacts_waiting":{"last":1,"max":2,"mean":0.666668},"#,
-        r#""sla_at_risk":{"last":1},"oldest_wait_start":"2026-01-05T09:30:31Z"}}"#,
+        r#""sla_at_risk":{"last":1},"oldest_wait_start":"2026-01-05T09:30:31Z","#,
+        r#""queue_agents":{"available":4,"break":2}}}"#,
     );
     assert_eq!(out, expected);
     let read: Value = serde_json::from_str(&out).unwrap();

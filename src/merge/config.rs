@@ -49,6 +49,8 @@ pub struct MergeConfig {
     pub sources: Vec<(String, u32)>,
     /// Queues named in the configuration: (tenant, channel, queue), exported at 0 from the start.
     pub announced: Vec<(String, String, String)>,
+    /// The names that people know queues by, by tenant and queue.
+    pub queue_names: BTreeMap<(String, String), String>,
     /// A group that nobody announced is exported at 0 for this long, wall time.
     pub announce_ms: Millis,
     /// Agents' groups on /metrics.
@@ -83,6 +85,7 @@ impl Default for MergeConfig {
             hdr: true,
             sources: Vec::new(),
             announced: Vec::new(),
+            queue_names: BTreeMap::new(),
             announce_ms: 30 * SECOND_MS,
             expose_agents: false,
             include: MetricsInclude::default(),

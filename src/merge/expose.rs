@@ -21,6 +21,8 @@ const WINDOWS_PACE_MS: i64 = 1_000;
 pub(super) const ALWAYS: WallMs = WallMs(i64::MIN / 2);
 /// Ids of exposed groups of agents by queue begin here; published groups are far below.
 const QUEUE_AGENTS_FROM: u32 = 1 << 31;
+/// Ids of the names of queues begin here.
+pub(super) const QUEUE_NAMES_FROM: u32 = 3 << 30;
 
 impl Shard {
     /// The queues named in the configuration are exposed at 0 before anything is known of them.
@@ -51,6 +53,7 @@ impl Shard {
     pub(super) fn expose(&mut self, out: &mut Vec<Exposed>) {
         self.replayed_due = 0;
         self.expose_tenants_due();
+        self.expose_queue_names(out);
         let due = std::mem::take(&mut self.exposure_due);
         for group in due {
             self.states[group as usize].exposure_due = false;

@@ -15,6 +15,7 @@ mod live;
 mod now;
 pub mod panes;
 pub mod publish;
+mod queues;
 pub mod shard;
 mod slice_panes;
 pub mod sliding;

@@ -143,6 +143,7 @@ impl Shard {
             self.paces.republished = wall;
             self.queue_all();
         }
+        self.push_changed_queues();
         for window in 0..windows {
             let pace_ms = self.window(window).pace_ms;
             if wall.is_due(self.paces.windows[window], pace_ms) {
@@ -261,6 +262,7 @@ impl Shard {
             formula: row.formula,
             tenant_created,
             live,
+            serving: live.and_then(|_| self.serving(group)),
         }
     }
 

@@ -103,6 +103,7 @@ pub struct Shard {
     /// Groups to expose again: shown at 0 for now, or with window gauges that are not due yet.
     pub(super) expose_again: Vec<GroupId>,
     pub(super) queue_agents_due: bool,
+    pub(super) queues: super::queues::Queues,
     /// The watermark that tenants show.
     pub(super) shown_watermark: Option<EventMs>,
     pub(super) counts: ShardCounts,
@@ -143,6 +144,7 @@ impl Shard {
             replayed_due: 0,
             expose_again: Vec::new(),
             queue_agents_due: false,
+            queues: super::queues::Queues::default(),
             shown_watermark: None,
             counts: ShardCounts::default(),
             revision: 0,
@@ -351,6 +353,7 @@ impl Shard {
     fn add_queue_agents(&mut self, base: BaseId, delta: &Delta) {
         let (_, values) = self.groups.base_values(base);
         let key = (values[0].to_owned(), values[2].to_owned());
+        self.queues.changed.insert(key.clone());
         let counts = self.queue_agents.entry(key).or_insert([0; Level::LEN]);
         delta.levels.iter().for_each(|change| counts[change.level.index()] += change.net);
         self.queue_agents_due = true;

@@ -6,6 +6,7 @@ use super::http::Http;
 use super::kafka::Kafka;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::names::{self, NAMES_MAX, QueueName};
 use super::problem::{Path, Problems};
 use super::service::Service;
 use super::targets::{self, TARGETS_MAX, TargetRow};
@@ -34,6 +35,7 @@ pub(super) struct Draft {
     pub(super) groups: Vec<GroupRow>,
     pub(super) thresholds: Vec<ThresholdRow>,
     pub(super) targets: Vec<TargetRow>,
+    pub(super) names: Vec<QueueName>,
 }
 
 impl Default for Draft {
@@ -49,6 +51,7 @@ impl Default for Draft {
             groups: GroupSet::shipped().iter().map(GroupRow::of).collect(),
             thresholds: Vec::new(),
             targets: Vec::new(),
+            names: Vec::new(),
         }
     }
 }
@@ -65,6 +68,7 @@ impl Section for Draft {
         fields.field("groups", &mut self.groups, Rows { rows_max: GROUPS_MAX });
         fields.field("thresholds", &mut self.thresholds, Rows { rows_max: THRESHOLDS_MAX });
         fields.field("targets", &mut self.targets, Rows { rows_max: TARGETS_MAX });
+        fields.field("names", &mut self.names, Rows { rows_max: NAMES_MAX });
     }
 
     fn check(&self, path: &Path, problems: &mut Problems<'_>) {
@@ -72,6 +76,7 @@ impl Section for Draft {
         groups::check(&self.groups, &path.key("groups"), problems);
         thresholds::check(&self.thresholds, &path.key("thresholds"), problems);
         targets::check(&self.targets, &path.key("targets"), problems);
+        names::check(&self.names, &path.key("names"), problems);
         self.check_topics(&path.key("kafka").key("input_topics"), problems);
         if self.time.commit_interval_ms * 2 > self.kafka.transaction_timeout_ms {
             let text = "is more than half of kafka.transaction_timeout; transactions would be aborted";

@@ -7,7 +7,7 @@ use siphasher::sip::SipHasher24;
 
 /// Keys that only say where, how often or how much is shown or sent. A section named alone is left out whole.
 /// The hash key and the shards are not here because state keeps them in its layout.
-const SHAPELESS: [&str; 20] = [
+const SHAPELESS: [&str; 21] = [
     "service.id",
     "service.instance",
     "service.mode",
@@ -28,6 +28,7 @@ const SHAPELESS: [&str; 20] = [
     "limits.max_series",
     "metrics.include",
     "targets",
+    "names",
 ];
 
 /// The epoch of a settings tree as it is printed. Equal on all machines and builds with the same keys.

@@ -23,6 +23,7 @@ mod layers;
 mod limits;
 mod lists;
 mod metrics;
+mod names;
 mod problem;
 #[cfg(test)]
 mod refusals;
@@ -43,6 +44,7 @@ pub use http::Http;
 pub use kafka::{GroupProtocol, Kafka};
 pub use limits::Limits;
 pub use metrics::Metrics;
+pub use names::QueueName;
 pub use problem::{Problem, SettingsError};
 pub use resolved::Settings;
 pub use secret::REDACTED;

@@ -142,6 +142,12 @@ fn values_that_do_not_fit_together_are_refused() {
         (&target("at_most = 1\nfrom = 2026-02-01\nuntil = 2026-01-01"), "targets[0].until", "before from"),
         (&target("at_most = 1\nfrom = \"soon\""), "targets[0].from", "date"),
         (&target("enabled = false"), "targets[0].enabled", "removes nothing"),
+        ("[[names]]\ntenant = \"a\"\nqueue = \"q\"", "names[0].name", "missing"),
+        (
+            "[[names]]\ntenant = \"a\"\nqueue = \"q\"\nname = \"x\"\n[[names]]\ntenant = \"a\"\nqueue = \"q\"\nname = \"y\"",
+            "names[1]",
+            "repeats names[0]",
+        ),
         ("[[metrics.announced]]\ntenant = \"a\"\nqueue = \"q\"", "metrics.announced[0].channel", "missing"),
     ] {
         let found = problem_of(text, key);

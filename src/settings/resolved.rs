@@ -9,6 +9,7 @@ use super::kafka::Kafka;
 use super::layers;
 use super::limits::Limits;
 use super::metrics::{Announced, Include, Metrics};
+use super::names::QueueName;
 use super::problem::{Path, Problem, Problems, SettingsError, nearest};
 use super::service::{Service, is_name_char};
 use super::targets::TargetRow;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub groups: Vec<GroupSet>,
     /// Targets.
     pub targets: Targets,
+    /// The names that people know queues by.
+    pub names: Vec<QueueName>,
     thresholds: Vec<ThresholdRow>,
     target_rows: Vec<TargetRow>,
     /// Each target written, with where: which KPIs exist is for the caller to know.
@@ -94,6 +97,7 @@ impl Settings {
             windows: draft.windows.iter().filter_map(WindowRow::resolve).collect(),
             groups: draft.groups.iter().map(GroupRow::resolve).collect(),
             targets: targets::targets(&target_rows),
+            names: draft.names,
             thresholds: thresholds::combine(&draft.thresholds),
             target_rows,
             target_places,
@@ -148,6 +152,7 @@ impl Settings {
         let calendars = time.tenants.iter().map(|row| (row.tenant.clone(), time.calendar_of(row)));
         let announced =
             |row: &Announced| Some((row.tenant.clone(), row.channel?.name().to_owned(), row.queue.clone()));
+        let named = |row: &QueueName| ((row.tenant.clone(), row.queue.clone()), row.name.clone());
         MergeConfig {
             windows: self.windows.clone(),
             sets: self.groups.clone(),
@@ -164,6 +169,7 @@ impl Settings {
             hdr: self.service.hdr,
             sources,
             announced: metrics.announced.iter().filter_map(announced).collect(),
+            queue_names: self.names.iter().map(named).collect(),
             announce_ms: time.announce_ms,
             expose_agents: metrics.includes(Include::Agents),
             include: MetricsInclude {
@@ -220,6 +226,7 @@ impl Settings {
             groups: self.groups.iter().map(GroupRow::of).collect(),
             thresholds: self.thresholds.clone(),
             targets: self.target_rows.clone(),
+            names: self.names.clone(),
         };
         match Table.show(&draft) {
             Some(Json::Object(tree)) => tree,

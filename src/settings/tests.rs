@@ -161,6 +161,7 @@ fn what_is_printed_can_be_loaded_again_with_equal_result() {
         [[groups]]\ndimensions = [\"queue\", \"channel\"]\n\
         [[thresholds]]\ntenant = \"acme\"\nqueue = \"vip\"\nseconds = 2.5\nformula = \"positive\"\n\
         [[targets]]\nkpi = \"occupancy\"\nenabled = false\n\
+        [[names]]\ntenant = \"acme\"\nqueue = \"vip\"\nname = \"Important \\\"customers\\\"\"\n\
         [[targets]]\nkpi = \"asa\"\nat_most = 30\nwarn = 40.5\n\
         from = 2026-01-31\nuntil = 2026-06-30\nbaseline = 60";
     let settings = load(&[text], &[]).unwrap();

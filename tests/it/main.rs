@@ -32,6 +32,7 @@ mod kafka_scale;
 mod kafka_shutdown;
 mod kafka_topics;
 mod metrics;
+mod page;
 mod reference;
 mod scenario;
 mod simulation;

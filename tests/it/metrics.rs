@@ -23,7 +23,8 @@ use crate::kafka_deployment::{Deployment, HASH_KEY, LIMIT, event, eventually, pa
 
 const PARTITIONS: i32 = 2;
 /// A short time at 0 for groups that nobody announced, else the tests would wait for it.
-const SETTINGS: &str = "idle_after = \"1s\"\nannounce = \"3s\"\n[metrics]\ninclude = [\"histograms\", \"quantiles\", \"agents\"]";
+const SETTINGS: &str = "idle_after = \"1s\"\nannounce = \"3s\"\n[metrics]\ninclude = [\"histograms\", \"quantiles\", \"agents\"]\n\
+    [[names]]\ntenant = \"acme\"\nqueue = \"billing\"\nname = \"Bills and payments\"";
 const SOON: Duration = Duration::from_secs(30);
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.txt");
 
@@ -100,8 +101,12 @@ const SALES: [Option<i64>; 2] = [Some(1_000), None];
 
 /// An agent of the team, so that families of agents have something to show.
 fn agent() -> Outgoing {
-    let value = json!({"id": "s1", "type": "agent.state_changed", "time": now_ms() - 100_000, "tenant": "acme",
-        "agent_id": "a1", "team": "care", "state": "available", "queues": ["billing"]});
+    agent_in("available", 100_000)
+}
+
+fn agent_in(state: &str, ago_ms: i64) -> Outgoing {
+    let value = json!({"id": state, "type": "agent.state_changed", "time": now_ms() - ago_ms, "tenant": "acme",
+        "agent_id": "a1", "team": "care", "state": state, "queues": ["billing"]});
     event(0, "a1", &value.to_string())
 }
 
@@ -137,6 +142,11 @@ fn a_prometheus_sees_what_was_produced() {
     ] {
         assert_eq!(by_queue(queue, count), Some(wanted), "{count} of {queue}");
     }
+    // Each queue has one name to join with, its own where no other is configured.
+    let named = "contact_center_queue_info{tenant='acme',queue='billing',name='Bills and payments'}";
+    assert_eq!(prometheus.value(named), Some(1.0));
+    assert_eq!(prometheus.value("contact_center_queue_info{queue='sales',name='sales'}"), Some(1.0));
+    assert_eq!(prometheus.value("count(contact_center_queue_info)"), Some(2.0));
     let window = "{tenant='acme',channel='voice',queue='billing',window='5m'}";
     assert_eq!(prometheus.value(&format!("contact_center_service_level_ratio{window}")), Some(0.6));
     assert_eq!(prometheus.value(&format!("contact_center_service_level_window_contacts{window}")), Some(5.0));
@@ -196,6 +206,19 @@ fn the_api_answers_with_what_was_published() {
         whole.ok_or(answer.body)
     });
     assert_eq!(record["kpis"]["service_level"]["value"], 0.6, "{record}");
+    // Agents by state stand in the queue's live record and are a change of it, with no contact moving.
+    for (event, wanted) in [(agent(), json!({"available": 1})), (agent_in("break", 0), json!({"break": 1}))] {
+        deployment.produce(&[event]);
+        eventually(&mut service, "the agents of the queue", || {
+            let answer = get(&deployment.url("/api/v1/kpis"), &asked)?;
+            let records: Vec<Value> = serde_json::from_str(&answer.body).map_err(|e| e.to_string())?;
+            let found = &records[0]["levels"]["queue_agents"];
+            if *found == wanted { Ok(()) } else { Err(found.to_string()) }
+        });
+    }
+    let names: Value =
+        serde_json::from_str(&get(&deployment.url("/api/v1/names"), &[]).unwrap().body).unwrap();
+    assert_eq!(names, json!([{"tenant": "acme", "queue": "billing", "name": "Bills and payments"}]));
     let streamed = first_of_stream(&deployment, "?tenant=acme&queue=billing&window=5m");
     assert_eq!(streamed["group"], record["group"]);
     let catalog: Value =

@@ -16,12 +16,14 @@
 #![allow(dead_code, reason = "each test uses a part of the harness, and some parts await their tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+pub mod browser;
 pub mod folder;
 pub mod generations;
 pub mod guard;
 pub mod http;
 pub mod jars;
 pub mod kafka;
+pub mod npm;
 pub mod process;
 pub mod prometheus;
 pub mod provision;
