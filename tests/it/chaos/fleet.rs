@@ -152,7 +152,11 @@ impl<'k> Fleet<'k> {
                 return Ok(());
             }
             if start.elapsed() > CALM_LIMIT {
-                return Err(format!("not every copy is ready within {} s; {}", CALM_LIMIT.as_secs(), self.said()));
+                return Err(format!(
+                    "not every copy is ready within {} s; {}",
+                    CALM_LIMIT.as_secs(),
+                    self.said()
+                ));
             }
             std::thread::sleep(POLL);
         }
@@ -188,7 +192,8 @@ impl<'k> Fleet<'k> {
             std::thread::sleep(POLL);
         }
         let folded = self.kafka.committed(&format!("{}.fold", self.id), &self.input);
-        let what = if target.is_none() { format!("folded ({folded:?} of {ends:?})") } else { "merged".to_owned() };
+        let what =
+            if target.is_none() { format!("folded ({folded:?} of {ends:?})") } else { "merged".to_owned() };
         Err(format!("not all is {what} within {} s; {}", limit.as_secs(), self.said()))
     }
 

@@ -111,7 +111,8 @@ impl Broker {
     pub fn has_dropped_markers(&self) -> bool {
         let node = self.node();
         let bytes = fs::read(log_of(node.folder.path())).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).contains("these partitions are likely deleted already and hence can be skipped")
+        String::from_utf8_lossy(&bytes)
+            .contains("these partitions are likely deleted already and hence can be skipped")
     }
 
     /// Suspends it: connections stay open and nothing answers.
