@@ -5,11 +5,11 @@
 
 use super::client;
 use super::context::{GroupContext, PlainContext};
-use super::error::KafkaError;
 use super::role::Role;
 use super::worker::Worker;
 use crate::pipeline::stage::Stop;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::groups::GroupInfo;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ impl<R: Role> Worker<R> {
             self.turns.turn();
             self.beat("looking whether another process has this name");
             match self.has_namesake(&asker) {
-                Ok(false) => return self.rejoin().map_err(|error| Stop(error.to_string())),
+                Ok(false) => return self.rejoin(),
                 Ok(true) if Instant::now() >= deadline => {
                     return Err(Stop(format!(
                         "another process has joined as service.instance \"{}\"; give each copy its own",
@@ -60,25 +60,19 @@ impl<R: Role> Worker<R> {
         let group = client::group(config, R::NAME);
         let name = format!("{}-{}-{}", config.id, config.instance, self.post.name);
         let list = asker.fetch_group_list(Some(&group), ASK_TIMEOUT)?;
-        Ok(list
-            .groups()
-            .iter()
-            .flat_map(rdkafka::groups::GroupInfo::members)
-            .any(|member| member.client_id() == name))
+        Ok(list.groups().iter().flat_map(GroupInfo::members).any(|member| member.client_id() == name))
     }
 
-    fn rejoin(&mut self) -> Result<(), KafkaError> {
+    fn rejoin(&mut self) -> Result<(), Stop> {
         let context = GroupContext::new(Arc::clone(&self.post.observer));
         let consumer: BaseConsumer<GroupContext> =
             client::member(&self.post.config, R::NAME, &self.post.name)
                 .create_with_context(context)
-                .map_err(KafkaError::client(format!("the consumer of {}", self.post.name)))?;
+                .map_err(|error| Stop(format!("cannot make the consumer of {}: {error}", self.post.name)))?;
         // A client that closes waits inside its own calls; deferred answers would hang it.
         self.consumer.context().close();
         self.consumer = consumer;
-        let topics = self.post.role.topics();
-        let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
-        self.consumer.subscribe(&names).map_err(KafkaError::client("joining the group anew"))?;
+        self.subscribe()?;
         tracing::info!(worker = self.post.name, "joined anew: nobody else has this name");
         Ok(())
     }

@@ -34,6 +34,7 @@ mod damper;
 mod fence;
 mod halt;
 mod intake;
+mod orphans;
 mod pace;
 mod probe;
 mod progress;

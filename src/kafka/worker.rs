@@ -12,6 +12,7 @@ use super::error::KafkaError;
 use super::halt::Halt;
 use super::handover::{Reply, Sealed};
 use super::observer::Observer;
+use super::orphans::Orphans;
 use super::pace::{Runner, waits};
 use super::probe::{Doubt, Findings};
 use super::prune::Pruner;
@@ -79,6 +80,7 @@ pub struct Worker<R: Role> {
     pub(super) pruner: Option<Pruner>,
     pub(super) held: bool,
     pub(super) joined: bool,
+    pub(super) orphans: Orphans,
     pub(super) turns: Turns,
     pub(super) clock: WatchedClock,
     pub(super) last_taken: usize,
@@ -117,6 +119,7 @@ impl<R: Role> Worker<R> {
             pruner,
             held: false,
             joined: false,
+            orphans: Orphans::new(now),
             turns: post.watchdog.watch(&post.name),
             clock: WatchedClock::new(),
             last_taken: 0,
@@ -159,6 +162,11 @@ impl<R: Role> Worker<R> {
         if self.post.config.mode == Mode::None {
             return self.take_own_share();
         }
+        self.subscribe()
+    }
+
+    /// Joins the group.
+    pub(super) fn subscribe(&self) -> Result<(), Stop> {
         let topics = self.post.role.topics();
         let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_str()).collect();
         self.consumer.subscribe(&names).map_err(|error| Stop(format!("cannot join the group: {error}")))
@@ -179,6 +187,7 @@ impl<R: Role> Worker<R> {
             self.keep_pace()?;
             self.commit_due()?;
             self.prune();
+            self.look_for_orphans()?;
             if Instant::now() >= self.next_beat {
                 let reason = self.waits_for();
                 self.tell_progress();

@@ -15,9 +15,11 @@
 
 mod copy;
 mod fleet;
+mod handover;
 mod mutations;
 mod plan;
 mod short;
+mod silence;
 mod storm;
 mod tally;
 
@@ -56,24 +58,41 @@ fn options(seconds: usize) -> Options {
     }
 }
 
+/// Runs of which the broker's own defect may take all but the last.
+const ATTEMPTS: u64 = 3;
+
 #[test]
 fn faults_leave_no_trace_in_the_records() {
-    let plan = Plan::from_environment(&Plan { seed: 1, kills: 20, bounces: 5, rebalances: 30 });
-    let Some(broker) = Broker::start_own() else { return };
+    let mut plan = Plan::from_environment(&Plan { seed: 1, kills: 20, bounces: 5, rebalances: 30 });
+    for attempt in 1..=ATTEMPTS {
+        let Some(broker) = Broker::start_own() else { return };
+        eprintln!("chaos: {plan:?}");
+        match run(&plan, &broker) {
+            Ok(()) => return,
+            Err(text) if broker.has_dropped_markers() && attempt < ATTEMPTS => {
+                eprintln!("chaos: the broker has dropped ends of transactions, so this says nothing: {text}");
+            }
+            Err(text) => panic!("{text}"),
+        }
+        plan.seed += 1_000;
+    }
+}
+
+/// One storm, and what is wrong after it.
+fn run(plan: &Plan, broker: &Broker) -> Result<(), String> {
     let began = Instant::now();
-    eprintln!("chaos: {plan:?}");
     let story = story(plan.seed, &options(plan.seconds()));
-    let mut fleet = Fleet::new(&broker, PARTITIONS, COPIES, SESSION);
-    let stream = Stream::start(fleet.kafka(), &fleet.input, story.records, RATE);
-    let storm_s = storm::storm(&mut fleet, &plan, &stream);
+    let mut fleet = Fleet::new(broker, PARTITIONS, COPIES, SESSION);
+    let stream = Stream::start(broker, &fleet.input, story.records, RATE);
+    let storm_s = storm::storm(&mut fleet, plan, &stream);
     assert!(stream.is_flowing(), "the events ended before the faults did: {}", fleet.tally);
-    fleet.calm();
+    fleet.calm()?;
     let sent = stream.stop();
     fleet.last_words(story.last_ms);
     let (id, input) = (fleet.id.clone(), fleet.input.clone());
-    let case = Case { kafka: &broker, id: &id, input: &input, config: &story.config, last_ms: story.last_ms };
+    let case = Case { kafka: broker, id: &id, input: &input, config: &story.config, last_ms: story.last_ms };
     let expected = case.expect();
-    fleet.rest(&expected.ends(), REST).unwrap_or_else(|e| panic!("{e}"));
+    fleet.rest(&expected.ends(), REST)?;
     let verdict = case.check(&expected);
     eprintln!(
         "chaos: {}; {storm_s} s of faults; {sent} events sent, {} on the topic, {} late, {} rejected, {} duplicates; \
@@ -88,9 +107,10 @@ fn faults_leave_no_trace_in_the_records() {
         verdict.aborted,
         began.elapsed().as_secs(),
     );
-    verdict.assert_clean();
+    verdict.clean()?;
     fleet.tally.assert_no_defect();
     fleet.assert_conserved(expected.results());
     assert!(verdict.figures > 10_000, "{verdict:?}");
     fleet.end();
+    Ok(())
 }

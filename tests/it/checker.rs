@@ -56,10 +56,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The first breaches, if there are any.
+    pub fn clean(&self) -> Result<(), String> {
+        let shown = &self.breaches[..self.breaches.len().min(25)];
+        match self.breaches.len() {
+            0 => Ok(()),
+            count => Err(format!("{count} breaches:\n{}", shown.join("\n"))),
+        }
+    }
+
     /// Fails with the first breaches.
     pub fn assert_clean(&self) {
-        let shown = &self.breaches[..self.breaches.len().min(25)];
-        assert!(self.breaches.is_empty(), "{} breaches:\n{}", self.breaches.len(), shown.join("\n"));
+        self.clean().unwrap_or_else(|text| panic!("{text}"));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::harness::records::unique_name;
 use crate::kafka_deployment::last_words;
 
 /// Shards of merge.
-const SHARDS: u32 = 4;
+pub const SHARDS: u32 = 4;
 /// A session that is over soon.
 pub const SESSION: Duration = Duration::from_secs(2);
 /// A transaction that is open for so long is aborted by the broker.
@@ -28,6 +28,8 @@ pub const TRANSACTION: Duration = Duration::from_secs(4);
 pub const KILL_LIMIT: Duration = Duration::from_secs(20);
 /// How long a copy may take to leave: the service's own limit, and what a loaded machine adds.
 const LEAVE_LIMIT: Duration = Duration::from_secs(20);
+/// How long the copies may take to be ready once everything is in order again.
+const CALM_LIMIT: Duration = Duration::from_secs(120);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
 
@@ -134,8 +136,8 @@ impl<'k> Fleet<'k> {
         ended
     }
 
-    /// Nothing is wrong any more: every copy runs.
-    pub fn calm(&mut self) {
+    /// Nothing is wrong any more: every copy runs. Says what keeps one.
+    pub fn calm(&mut self) -> Result<(), String> {
         for copy in &mut self.copies {
             copy.thaw();
         }
@@ -147,9 +149,15 @@ impl<'k> Fleet<'k> {
             }
             let steady = self.copies.iter().all(|copy| copy.state == State::Up && !copy.is_haunted());
             if steady && self.copies.iter().all(is_ready) {
-                return;
+                return Ok(());
             }
-            self.assert_before(start, Duration::from_secs(120), "every copy is ready");
+            if start.elapsed() > CALM_LIMIT {
+                return Err(format!(
+                    "not every copy is ready within {} s; {}",
+                    CALM_LIMIT.as_secs(),
+                    self.said()
+                ));
+            }
             std::thread::sleep(POLL);
         }
     }
@@ -183,13 +191,18 @@ impl<'k> Fleet<'k> {
             }
             std::thread::sleep(POLL);
         }
-        self.copies.iter().for_each(|copy| keep(&self.folder, copy));
         let folded = self.kafka.committed(&format!("{}.fold", self.id), &self.input);
         let what =
             if target.is_none() { format!("folded ({folded:?} of {ends:?})") } else { "merged".to_owned() };
-        let say = |copy: &Copy| format!("{}\n{:?}", copy.last_lines(12), readiness(copy));
+        Err(format!("not all is {what} within {} s; {}", limit.as_secs(), self.said()))
+    }
+
+    /// What happened and what each copy says, whose outputs are kept.
+    fn said(&self) -> String {
+        self.copies.iter().for_each(|copy| keep(&self.folder, copy));
+        let say = |copy: &Copy| format!("{}\n{:?} {:?}", copy.last_lines(12), copy.state, readiness(copy));
         let said: Vec<String> = self.copies.iter().map(say).collect();
-        Err(format!("not all is {what} within {} s; {}\n{}", limit.as_secs(), self.tally, said.join("\n")))
+        format!("{}\n{}", self.tally, said.join("\n"))
     }
 
     /// Each record that was read has one result, over all copies: their counts are those of the model.
@@ -215,21 +228,13 @@ impl<'k> Fleet<'k> {
         let before = self.tally.left;
         let running = self.copies.iter_mut().filter_map(|copy| copy.leave().then_some(())).count();
         let start = Instant::now();
-        while self.in_state(|state| state != State::Down).len() > 0 {
+        while !self.in_state(|state| state != State::Down).is_empty() {
             self.look();
-            self.assert_before(start, LEAVE_LIMIT * 2, "every copy has left");
+            assert!(start.elapsed() < LEAVE_LIMIT * 2, "not every copy has left: {}", self.said());
             std::thread::sleep(POLL);
         }
         assert_eq!(self.tally.left - before, running as u32, "{}", self.tally);
         self.tally.assert_no_defect();
-    }
-
-    fn assert_before(&self, start: Instant, limit: Duration, what: &str) {
-        if start.elapsed() > limit {
-            self.copies.iter().for_each(|copy| keep(&self.folder, copy));
-            let states: Vec<_> = self.copies.iter().map(|copy| (&copy.name, copy.state)).collect();
-            panic!("not within {} s: {what}: {states:?}; {}", limit.as_secs(), self.tally)
-        }
     }
 }
 

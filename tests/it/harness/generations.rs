@@ -1,4 +1,4 @@
-//! How often the consumer groups of a broker have rebalanced: their generations, from the broker's own log of them.
+//! How often the consumer groups of a broker have rebalanced, from the broker's own log of them, and what they own.
 //!
 //! The classic group protocol numbers each rebalance, and the coordinator writes the number beside the group's
 //! members. Must never know what the groups read.
@@ -55,6 +55,28 @@ impl Generations {
     }
 }
 
+/// The partitions of a topic that the members of a stable group own, one entry each; none while the group is not stable.
+pub fn owned(asker: &BaseConsumer, group: &str, topic: &str) -> Option<Vec<i32>> {
+    let list = asker.fetch_group_list(Some(group), Duration::from_secs(2)).ok()?;
+    let group = list.groups().first().filter(|group| group.state() == "Stable")?;
+    let shares = group.members().iter().map(|member| share(member.assignment().unwrap_or_default(), topic));
+    let mut owned: Vec<i32> = shares.flatten().collect();
+    owned.sort_unstable();
+    Some(owned)
+}
+
+/// What an assignment of one topic at most gives of `topic`.
+fn share(bytes: &[u8], topic: &str) -> Vec<i32> {
+    let name = [&(topic.len() as u16).to_be_bytes()[..], topic.as_bytes()].concat();
+    let Some(at) = bytes.windows(name.len()).position(|part| part == name) else { return Vec::new() };
+    let numbers = bytes[at + name.len()..]
+        .chunks_exact(4)
+        .map(|four| i32::from_be_bytes([four[0], four[1], four[2], four[3]]));
+    let numbers: Vec<i32> = numbers.collect();
+    let count = numbers.first().map_or(0, |count| count.unsigned_abs() as usize);
+    numbers[1..].iter().take(count).copied().collect()
+}
+
 /// The group whose members stand under a key.
 fn group(key: &[u8]) -> Option<String> {
     let (version, rest) = short(key)?;
@@ -77,6 +99,16 @@ fn generation(value: &[u8]) -> Option<i32> {
 fn short(bytes: &[u8]) -> Option<(i16, &[u8])> {
     let (head, rest) = bytes.split_at_checked(2)?;
     Some((i16::from_be_bytes(head.try_into().ok()?), rest))
+}
+
+#[test]
+fn a_share_is_read() {
+    let bytes =
+        [&[0, 1, 0, 0, 0, 1, 0, 3][..], b"t-1", &[0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 1, 0, 0, 0, 0, 0]].concat();
+    assert_eq!(
+        (share(&bytes, "t-1"), share(&bytes, "t-2"), share(&[], "t-1")),
+        (vec![4, 256], vec![], vec![])
+    );
 }
 
 #[test]
