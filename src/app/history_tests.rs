@@ -17,8 +17,11 @@ fn group(group: u32, queue: &str, series: Vec<Series>) -> Exposed {
     Exposed { group, labels: vec![("queue", queue.to_owned())], series }
 }
 
+/// Family, labels, and samples by time.
+type Track = (usize, String, Vec<(u64, f64)>);
+
 /// What was read: family, queue, and for each step its number or count.
-fn read(history: History) -> Vec<(usize, String, Vec<(u64, f64)>)> {
+fn read(history: History) -> Vec<Track> {
     let mut found = Vec::new();
     history
         .read(|family, labels, bounds, runs| {
@@ -58,7 +61,7 @@ fn play(limits: HistoryLimits) -> History {
     history
 }
 
-fn played() -> Vec<(usize, String, Vec<(u64, f64)>)> {
+fn played() -> Vec<Track> {
     vec![
         (7, "a".to_owned(), vec![(1, 0.5), (2, 0.5), (3, 1.5)]),
         (7, "b".to_owned(), vec![(0, 1.0), (1, 1.0), (3, 2.0)]),

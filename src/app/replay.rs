@@ -208,7 +208,7 @@ fn configs(
     merge.windows = windows;
     merge.live_rate = 0;
     merge.hdr = args.hdr;
-    if !args.agents && !(metrics && merge.expose_agents) {
+    if !(args.agents || metrics && merge.expose_agents) {
         let sets: Vec<GroupSet> =
             merge.sets.iter().filter(|set| !set.has(Dimension::Agent)).cloned().collect();
         merge.sets.clone_from(&sets);

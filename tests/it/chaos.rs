@@ -25,7 +25,7 @@ mod tally;
 
 use std::time::{Duration, Instant};
 
-use self::fleet::{Fleet, SESSION};
+use self::fleet::{BRISK, Fleet};
 use self::plan::Plan;
 use crate::checker::Case;
 use crate::harness::kafka::Broker;
@@ -82,7 +82,7 @@ fn faults_leave_no_trace_in_the_records() {
 fn run(plan: &Plan, broker: &Broker) -> Result<(), String> {
     let began = Instant::now();
     let story = story(plan.seed, &options(plan.seconds()));
-    let mut fleet = Fleet::new(broker, PARTITIONS, COPIES, SESSION);
+    let mut fleet = Fleet::new(broker, PARTITIONS, COPIES, BRISK);
     let stream = Stream::start(broker, &fleet.input, story.records, RATE);
     let storm_s = storm::storm(&mut fleet, plan, &stream);
     assert!(stream.is_flowing(), "the events ended before the faults did: {}", fleet.tally);

@@ -212,8 +212,8 @@ impl Halted {
     /// The head of partition 0 of a state topic.
     fn head(&self, stage: &str) -> Vec<u8> {
         let records = self.deployment.kafka.read_all(&self.state(stage), Isolation::Committed);
-        let heads = records.into_iter().filter(|r| r.partition == 0 && r.key.as_deref() == Some(b"head"));
-        heads.last().and_then(|record| record.value).expect("a head")
+        let mut heads = records.into_iter().filter(|r| r.partition == 0 && r.key.as_deref() == Some(b"head"));
+        heads.next_back().and_then(|record| record.value).expect("a head")
     }
 
     fn write_head(&self, stage: &str, value: Option<&[u8]>) {

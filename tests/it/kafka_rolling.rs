@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::harness;
 use crate::harness::guard::Signal;
+use crate::harness::records::Outgoing;
 use crate::kafka_copies::{Copy, Hurry, LAST_MS, closed, feed, replay, simulated, until};
 use crate::kafka_deployment::{Deployment, NEVER_IDLE, last_words};
 use crate::kafka_finals::{assert_exactly_once, settled};
@@ -70,6 +71,24 @@ fn assert_exact(key: &RecordKey, found: &Value, old: &Value, new: &Value) -> boo
         }
     }
     between
+}
+
+/// Each settled record is that of one configuration or lies between both, and nothing is missing.
+fn assert_rolled(deployment: &Deployment, one: &mut Copy, events: &[Outgoing], new: &[&str]) {
+    let old = replay(deployment, events, &[]);
+    let judged = replay(deployment, events, new);
+    let seen = settled(deployment, one.process(), &closed(&old));
+    assert_exactly_once(&seen);
+    let mut between = 0;
+    for (key, old) in &old {
+        let Some(last) = seen.get(key).and_then(|seen| seen.settled()) else { continue };
+        between += u32::from(assert_exact(key, last, old, &judged[key]));
+    }
+    // The roll came in the middle: some windows have contacts of either kind.
+    assert!(between > 0, "no window has both");
+    // The new window is whole from the first that begins after the roll.
+    assert!(seen.keys().any(|key| key.2 == "30m"), "no window of the new length");
+    assert_eq!(deployment.folded_count(), events.len() as i64);
 }
 
 #[test]
@@ -133,20 +152,7 @@ fn two_copies_roll_to_other_thresholds_and_windows() {
     {
         assert!(said.contains(line), "{line:?} is not in\n{said}");
     }
-    let old = replay(&deployment, &events, &[]);
-    let judged = replay(&deployment, &events, &new);
-    let seen = settled(&deployment, one.process(), &closed(&old));
-    assert_exactly_once(&seen);
-    let mut between = 0;
-    for (key, old) in &old {
-        let Some(last) = seen.get(key).and_then(|seen| seen.settled()) else { continue };
-        between += u32::from(assert_exact(key, last, old, &judged[key]));
-    }
-    // The roll came in the middle: some windows have contacts of either kind.
-    assert!(between > 0, "no window has both");
-    // The new window is whole from the first that begins after the roll.
-    assert!(seen.keys().any(|key| key.2 == "30m"), "no window of the new length");
-    assert_eq!(deployment.folded_count(), events.len() as i64);
+    assert_rolled(&deployment, &mut one, &events, &new);
     one.stop(Signal::Term);
     two.stop(Signal::Term);
 }

@@ -20,10 +20,21 @@ use crate::kafka_deployment::last_words;
 
 /// Shards of merge.
 pub const SHARDS: u32 = 4;
-/// A session that is over soon.
-pub const SESSION: Duration = Duration::from_secs(2);
-/// A transaction that is open for so long is aborted by the broker.
-pub const TRANSACTION: Duration = Duration::from_secs(4);
+/// How long the broker waits for copies.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// A copy that is silent for so long loses its partitions.
+    pub session: Duration,
+    /// A transaction that is open for so long is aborted by the broker.
+    pub transaction: Duration,
+}
+
+/// Everything is over soon.
+pub const BRISK: Patience = Patience { session: Duration::from_secs(2), transaction: Duration::from_secs(4) };
+/// Nothing is over within a test, however slow the machine.
+pub const PATIENT: Patience =
+    Patience { session: Duration::from_secs(90), transaction: Duration::from_secs(90) };
+
 /// How long a killed process may take to be gone.
 pub const KILL_LIMIT: Duration = Duration::from_secs(20);
 /// How long a copy may take to leave: the service's own limit, and what a loaded machine adds.
@@ -56,8 +67,8 @@ pub struct Fleet<'k> {
 }
 
 impl<'k> Fleet<'k> {
-    /// Makes the topics; no copy runs yet. A copy that is silent for a session loses its partitions.
-    pub fn new(kafka: &'k Broker, partitions: u32, copies: usize, session: Duration) -> Fleet<'k> {
+    /// Makes the topics; no copy runs yet.
+    pub fn new(kafka: &'k Broker, partitions: u32, copies: usize, patience: Patience) -> Fleet<'k> {
         let id = unique_name("chaos");
         let input = format!("{id}-events");
         // The events are older than any retention.
@@ -71,8 +82,8 @@ impl<'k> Fleet<'k> {
              session_timeout = \"{}ms\"\ntransaction_timeout = \"{}ms\"\n\
              [time]\nidle_after = \"10m\"\n{debug}",
             kafka.bootstrap(),
-            session.as_millis(),
-            TRANSACTION.as_millis(),
+            patience.session.as_millis(),
+            patience.transaction.as_millis(),
         );
         let config = folder.path().join("intraday.toml");
         fs::write(&config, text).expect("the configuration");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::BaseConsumer;
 
-use super::fleet::{Fleet, SESSION, SHARDS};
+use super::fleet::{BRISK, Fleet, PATIENT, Patience, SHARDS};
 use super::short::{PARTITIONS, folded, judge, short_story, wait_until};
 use crate::harness;
 use crate::harness::generations::owned;
@@ -16,7 +16,7 @@ const ROUNDS: usize = 4;
 fn a_death_in_the_middle_of_a_hand_over_leaves_no_partition_alone() {
     let Some(kafka) = harness::kafka() else { return };
     let story = short_story(200);
-    let mut fleet = Fleet::new(kafka, PARTITIONS, 2, SESSION);
+    let mut fleet = Fleet::new(kafka, PARTITIONS, 2, Patience { transaction: PATIENT.transaction, ..BRISK });
     let asker: BaseConsumer = kafka.client().set("group.id", "harness-asker").create().expect("a consumer");
     let parts: Vec<_> = story.records.chunks(story.records.len().div_ceil(ROUNDS)).collect();
     let (mut sent, mut deaths) = (0, 0);
@@ -39,7 +39,7 @@ fn a_death_in_the_middle_of_a_hand_over_leaves_no_partition_alone() {
             }
         }
         wait_until(&mut fleet, "every shard has an owner", |fleet| shards(&asker, fleet) == SHARDS);
-        std::thread::sleep(SESSION / 2);
+        std::thread::sleep(BRISK.session / 2);
         wait_until(&mut fleet, "every shard still has an owner", |fleet| shards(&asker, fleet) == SHARDS);
         fleet.kill(0);
         fleet.kill(1);

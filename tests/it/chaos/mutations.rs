@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rdkafka::producer::{BaseRecord, Producer};
 
-use super::fleet::{Fleet, SESSION, TRANSACTION};
+use super::fleet::{BRISK, Fleet, PATIENT, Patience};
 use super::short::{PARTITIONS, SOON, folded, judge, short_story, wait_until};
 use crate::checker::Verdict;
 use crate::harness;
@@ -29,7 +29,7 @@ fn an_aborted_commit_that_is_not_sent_again_as_it_was_is_found() {
     let Some(broker) = Broker::start_own() else { return };
     assert_found("same-value", |fault| {
         let story = short_story(3_000);
-        let mut fleet = Fleet::new(&broker, PARTITIONS, 1, TRANSACTION * 10);
+        let mut fleet = Fleet::new(&broker, PARTITIONS, 1, Patience { session: PATIENT.session, ..BRISK });
         fleet.start(0, fault);
         let stream = Stream::start(&broker, &fleet.input, story.records.clone(), 150);
         wait_until(&mut fleet, "a commit", |fleet| folded(fleet) > 0);
@@ -38,7 +38,7 @@ fn an_aborted_commit_that_is_not_sent_again_as_it_was_is_found() {
             let before = folded(&fleet);
             broker.pause();
             // Longer than a record may wait for the broker, shorter than its transaction may.
-            std::thread::sleep(TRANSACTION.checked_sub(Duration::from_millis(700)).unwrap());
+            std::thread::sleep(BRISK.transaction.checked_sub(Duration::from_millis(700)).unwrap());
             broker.resume();
             wait_until(&mut fleet, "a commit after the pause", |fleet| folded(fleet) > before);
         }
@@ -52,7 +52,7 @@ fn a_batch_that_is_taken_twice_is_found() {
     let Some(kafka) = harness::kafka() else { return };
     assert_found("seq", |fault| {
         let story = short_story(60);
-        let mut fleet = Fleet::new(kafka, PARTITIONS, 1, SESSION);
+        let mut fleet = Fleet::new(kafka, PARTITIONS, 1, PATIENT);
         fleet.start(0, fault);
         let count = story.records.len() as i64;
         kafka.produce_all(&fleet.input, &story.records);
@@ -79,7 +79,7 @@ fn a_restore_from_state_that_is_behind_the_offset_is_found() {
     let Some(kafka) = harness::kafka() else { return };
     assert_found("head-equals-offset", |fault| {
         let story = short_story(120);
-        let mut fleet = Fleet::new(kafka, PARTITIONS, 1, SESSION);
+        let mut fleet = Fleet::new(kafka, PARTITIONS, 1, PATIENT);
         let (first, second) = story.records.split_at(story.records.len() / 2);
         fleet.start(0, None);
         kafka.produce_all(&fleet.input, first);

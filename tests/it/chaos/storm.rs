@@ -4,7 +4,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use super::copy::State;
-use super::fleet::{Fleet, SESSION, TRANSACTION};
+use super::fleet::{BRISK, Fleet};
 use super::plan::Plan;
 use crate::harness::kafka::Broker;
 use crate::harness::stream::Stream;
@@ -93,7 +93,8 @@ impl<'s, 'k: 's> Storm<'s, '_, 'k> {
     /// A suspended copy runs on after its session is over; sometimes another has taken its name by then.
     fn freeze(&mut self, at: usize) {
         self.fleet.tally.frozen += 1;
-        let thaw = Instant::now() + SESSION + Duration::from_millis(self.dice.between(100, 2_500) as u64);
+        let thaw =
+            Instant::now() + BRISK.session + Duration::from_millis(self.dice.between(100, 2_500) as u64);
         self.agenda.push((thaw, Act::Thaw(at)));
         if self.dice.chance(50) {
             let supplant = Instant::now() + Duration::from_millis(self.dice.between(50, 2_000) as u64);
@@ -150,8 +151,9 @@ impl<'s, 'k: 's> Storm<'s, '_, 'k> {
             self.bounce = Some(self.scope.spawn(move || kill(kafka, away)));
         } else {
             // Mostly for a moment, now and then for longer than transactions and sessions live.
-            let long =
-                Duration::from_millis(self.dice.between(0, TRANSACTION.as_millis() as i64 + 2_000) as u64);
+            let long = Duration::from_millis(
+                self.dice.between(0, BRISK.transaction.as_millis() as i64 + 2_000) as u64,
+            );
             let away = if self.dice.chance(50) { long } else { away };
             self.fleet.tally.broker_pauses += 1;
             self.bounce = Some(self.scope.spawn(move || pause(kafka, away)));
