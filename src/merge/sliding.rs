@@ -338,11 +338,11 @@ mod tests {
             assert_eq!((span.min_ms, span.max_ms), wanted, "{now_ms}");
             assert_eq!(sliding.sums(1).unwrap().count(Count::ContactsOffered), values.len() as i64);
             assert_eq!(lost, if now_ms == 600_000 { 0 } else { 15 });
-            // Those of an old slice are one by now.
+            // Those of a slice that grew old since are one by now.
             let kept = sliding.slices(1);
             assert_eq!(
-                kept.iter().filter(|entry| entry.0 == Slice(50)).count(),
-                if lost > 0 { 1 } else { 14 }
+                kept.iter().filter(|entry| entry.0 == Slice(60)).count(),
+                if lost > 0 { 1 } else { 13 }
             );
         }
     }
