@@ -99,7 +99,8 @@ fn a_restore_from_state_that_is_behind_the_offset_is_found() {
         fleet.start(0, fault);
         let restored = |fleet: &Fleet<'_>| {
             let output = fleet.copies[0].output();
-            output.matches("\"restored\"").count() - output.matches(".partials\"").count()
+            let of_fold = |line: &&str| line.contains("\"restored\"") && !line.contains(".partials\"");
+            output.lines().filter(of_fold).count()
         };
         if fault.is_some() {
             wait_until(&mut fleet, "the fold goes on without its state", |fleet| restored(fleet) > 0);
