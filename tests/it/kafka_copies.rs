@@ -18,7 +18,7 @@ use crate::harness::http::get;
 use crate::harness::process::{Process, free_port, run_intraday};
 use crate::harness::records::Outgoing;
 use crate::kafka_deployment::{Deployment, LIMIT, SETTLE_MS, event, partition_of};
-use crate::kafka_finals::{assert_exactly_once, content, end_ms, replayed, settled};
+use crate::kafka_finals::{assert_exactly_once, content, end_ms, is_empty, replayed, settled};
 use crate::reference::RecordKey;
 
 /// Beginning of a simulated hour, 2026-01-05T08:00:00Z.
@@ -110,6 +110,19 @@ impl Copy {
         let said = self.process().output();
         self.process = None;
         (status.code(), said)
+    }
+
+    /// Waits until it is ready, or ends: then all that it wrote.
+    pub fn ready_or_refusal(&mut self, limit: Duration) -> Option<String> {
+        let (url, start) = (format!("http://{}/readyz", self.address), Instant::now());
+        while self.process().is_running() {
+            if get(&url, &[]).is_ok_and(|answer| answer.status == 200) {
+                return None;
+            }
+            assert!(start.elapsed() < limit, "neither ready nor refused:\n{}", self.output());
+            std::thread::sleep(POLL);
+        }
+        Some(self.refusal(limit).1)
     }
 
     /// What it has written over all its runs.
@@ -234,14 +247,6 @@ pub fn replay(deployment: &Deployment, events: &[Outgoing], further: &[&str]) ->
     let done = output_within(&mut command, b"", REPLAY_LIMIT).unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     replayed(&fs::read_to_string(&output).unwrap())
-}
-
-/// Whether a record says nothing: one that was shown live and emptied has a final, and what is shown live depends on
-/// the moment.
-fn is_empty(record: &Value) -> bool {
-    ["counts", "kpis", "durations", "levels"]
-        .iter()
-        .all(|part| record[*part].as_object().is_none_or(serde_json::Map::is_empty))
 }
 
 /// The keys of the records that are closed when the last words have been said.

@@ -125,6 +125,14 @@ pub fn content(record: &Value) -> Value {
     content
 }
 
+/// Whether a record says nothing: a window that was shown live and emptied has a final, and what is shown live
+/// depends on the moment.
+pub fn is_empty(record: &Value) -> bool {
+    ["counts", "kpis", "durations", "levels"]
+        .iter()
+        .all(|part| record[*part].as_object().is_none_or(serde_json::Map::is_empty))
+}
+
 /// The key of a record, from its content.
 pub fn key_of(record: &Value) -> RecordKey {
     let set = record["group_set"].as_str().expect("a group set").to_owned();

@@ -14,8 +14,6 @@ use crate::harness::records::Outgoing;
 use crate::kafka_deployment::{Deployment, LIMIT, NEVER_IDLE, SHARDS, event, eventually, last_words};
 use crate::kafka_restart::{LAST_MS, PARTITIONS, assert_as_replayed, placed, simulated};
 
-/// Brokers that may lose their transactions before the test gives up.
-const ATTEMPTS: u32 = 3;
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// A thread that stands still is given up after `stuck_after` or six transactions; the test's are short.
 const SHORT: [(&str, &str); 2] =
@@ -51,18 +49,9 @@ fn stop(mut service: Process) {
 
 #[test]
 fn an_outage_is_waited_out_and_told() {
-    for _ in 0..ATTEMPTS {
-        let Some(kafka) = Broker::start_own() else { return };
-        if outages(Box::leak(Box::new(kafka))) {
-            return;
-        }
-        eprintln!("the broker lost transactions over its restart; beginning anew with another");
-    }
-    panic!("{ATTEMPTS} brokers in a row lost transactions");
-}
-
-/// Whether it was seen to the end: not where the broker itself breaks its promises.
-fn outages(kafka: &'static Broker) -> bool {
+    let Some(kafka) = Broker::start_own() else { return };
+    // Deployments want a broker that lives as long as the process.
+    let kafka: &'static Broker = Box::leak(Box::new(kafka));
     let away: u64 = std::env::var("INTRADAY_TEST_OUTAGE_S").map_or(15, |text| text.parse().unwrap());
     let away = Duration::from_secs(away);
     let deployment = Deployment::new(kafka, "outage", PARTITIONS, NEVER_IDLE);
@@ -93,10 +82,6 @@ fn outages(kafka: &'static Broker) -> bool {
             kafka.resume();
         } else {
             kafka.restart();
-            std::thread::sleep(Duration::from_secs(1));
-            if kafka.lost_transactions() {
-                return false;
-            }
         }
         service.wait_for_http(&deployment.url("/readyz"), LIMIT);
         eventually(&mut service, "the commits of the outage", || match deployment.folded_count() {
@@ -115,7 +100,7 @@ fn outages(kafka: &'static Broker) -> bool {
     events.extend(last);
     assert_as_replayed(&deployment, &mut service, &events);
     stop(service);
-    true
+    assert!(!kafka.has_dropped_markers());
 }
 
 #[test]

@@ -76,18 +76,6 @@ impl Stops {
         self.sent.extend_from_slice(events);
     }
 
-    /// A broker that lost what it had promised is no judge: another one goes on with all that was sent.
-    fn restart(&mut self) {
-        self.deployment.kafka.restart();
-        std::thread::sleep(Duration::from_secs(1));
-        if self.deployment.kafka.lost_transactions() {
-            eprintln!("the broker lost transactions over its restart; going on with another");
-            self.deployment.kafka.kill();
-            self.deployment = Stops::deployment().unwrap();
-            self.deployment.produce(&self.sent);
-        }
-    }
-
     fn run(&mut self, moment: Moment, events: &[Outgoing]) {
         let kafka = self.deployment.kafka;
         match moment {
@@ -97,7 +85,7 @@ impl Stops {
                 service.wait_for_line(SERVING, LIMIT);
                 self.linger(1_500);
                 self.stop(&mut service, moment);
-                self.restart();
+                kafka.restart();
                 self.produce(events);
             }
             Moment::Starting => {
@@ -135,7 +123,7 @@ impl Stops {
                 self.linger(1_500);
                 self.stop(&mut service, moment);
                 drop(service);
-                self.restart();
+                kafka.restart();
             }
         }
     }
