@@ -72,8 +72,8 @@ impl Role for MergeRole {
 
     fn idle(&self, _stage: &mut MergeStage, _wall: WallMs) {}
 
-    fn is_full(&self, _stage: &MergeStage) -> bool {
-        false
+    fn is_full(&self, stage: &MergeStage) -> bool {
+        stage.is_full()
     }
 
     fn seal(&self, stage: &mut MergeStage, wall: WallMs) -> Result<Option<Commit>, Stop> {

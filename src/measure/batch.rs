@@ -279,8 +279,8 @@ impl<'a> BatchReader<'a> {
     /// Hands each delta to `each` as (place of the group, slice, delta); returns how many unknown measures were skipped.
     ///
     /// # Errors
-    /// The bytes end or are malformed; what was handed over before stays handed over, so callers apply a batch only after
-    /// [`BatchReader::check`].
+    /// The bytes end or are malformed; what was handed over before stays handed over, so that a stage that is told so
+    /// must stop.
     pub fn deltas(&mut self, mut each: impl FnMut(usize, Slice, &Delta)) -> Result<u64, WireError> {
         let mut delta = Delta::default();
         let mut unknown = 0;

@@ -11,8 +11,6 @@ pub struct Cell {
     pub as_of: i64,
     /// Whether it changed since it was published last.
     pub dirty: bool,
-    /// Whether it stands in the queue of live records.
-    pub queued: bool,
     /// Whether its final was published.
     pub finalised: bool,
     /// Whether a live record may have told of it: then a final is due even if nothing is left in it.

@@ -3,10 +3,12 @@
 //! A pane closes when the least watermark passes its end + grace, also one in which nothing happened while a level stood.
 //! It decides what is due; it renders nothing.
 
+use super::config::calendar_of;
 use super::groups::GroupId;
-use super::shard::{PanePlace, Shard, calendar_of};
+use super::panes::Panes;
+use super::shard::{PanePlace, Shard};
 use crate::time::EventMs;
-use crate::time::window::{Pane, pane_of};
+use crate::time::window::{Pane, Slice, pane_of};
 
 impl Shard {
     /// Closes every pane whose end + grace the least watermark has passed.
@@ -46,6 +48,25 @@ impl Shard {
         existing
     }
 
+    /// Notes which panes live records can have told of: those of the shard time before a batch.
+    pub(super) fn note_current(&mut self) {
+        let Some(shard_time) = self.sources.shard_time else { return };
+        let slice = Slice::of(shard_time);
+        if self.noted_current.replace(slice) == Some(slice) {
+            return;
+        }
+        for panes in &mut self.panes {
+            for calendar in 0..self.groups.calendars() {
+                let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), shard_time);
+                let Panes { current, closed_through, .. } = &mut *panes;
+                current.retain(|(pane, of)| *of != calendar || pane.end > closed_through[calendar]);
+                if pane.end > closed_through[calendar] {
+                    current.insert((pane, calendar));
+                }
+            }
+        }
+    }
+
     /// Whether a level of any group is not 0 in a pane: those of later panes, added already, left out.
     fn any_level(&self, place: usize, pane: Pane, calendar: usize) -> bool {
         let groups = 0..self.states.len() as GroupId;
@@ -58,6 +79,10 @@ impl Shard {
     fn close_pane(&mut self, place: usize, pane: Pane, calendar: usize) {
         let panes = &mut self.panes[place];
         panes.closed_through[calendar] = panes.closed_through[calendar].max(pane.end);
+        // Its finals went out.
+        if pane.end <= panes.forced_through {
+            return;
+        }
         panes.panes.entry((pane, calendar)).or_default().closed = true;
         let mut alive = Vec::new();
         for (group, state) in self.states.iter().enumerate() {
@@ -73,10 +98,12 @@ impl Shard {
         }
         if let Some(open) = self.panes[place].panes.get_mut(&(pane, calendar)) {
             for group in alive {
-                open.cells.entry(group).or_default().dirty = true;
+                open.cells.entry(group).or_default().shown = true;
             }
+            // Live records may have told of what is there, even if it is gone before the next tick.
             open.cells.values_mut().for_each(|cell| {
                 (cell.dirty, cell.unsaved) = (true, true);
+                cell.shown |= cell.sums.has_counts();
             });
         }
         self.due.insert((place, pane, calendar));
@@ -90,9 +117,15 @@ impl Shard {
                 Some((key.0.end, place, key.0, key.1))
             });
             let Some((_, place, pane, calendar)) = oldest.min() else { return };
+            // A level that stands through it belongs into its final as well.
+            if self.panes[place].panes.get(&(pane, calendar)).is_some_and(|open| !open.closed) {
+                self.close_pane(place, pane, calendar);
+            }
             self.publish_forced((place, pane, calendar));
             let panes = &mut self.panes[place];
             panes.forced_through = panes.forced_through.max(pane.end);
+            panes.forced_at = self.revision;
+            self.saver.forced.insert(place);
             if let Some(open) = panes.panes.remove(&(pane, calendar)) {
                 self.counts.forced += open.cells.len() as u64;
                 self.saver.dropped(&panes.window.name, pane, &open, &self.groups);
@@ -121,14 +154,11 @@ impl Shard {
     /// A level that changed in `pane` may have been shown otherwise in later panes that are current or were: those that
     /// are still open owe a final, whatever is left in them. Told by the batches alone, so that a replay tells the same.
     pub(super) fn show_later(&mut self, place: usize, pane: Pane, calendar: usize, group: GroupId) {
-        // Not by the shard time of this batch: one that takes in a gap of days would owe finals of nothing for all of it.
-        let Some(live_until) = self.live_until else { return };
-        let panes = &mut self.panes[place];
-        let mut later = pane.end.max(panes.closed_through[calendar]);
-        while later <= live_until {
-            let pane = pane_of(panes.window.kind, calendar_of(&self.config, calendar), later);
-            later = pane.end;
-            let open = panes.panes.entry((pane, calendar)).or_default();
+        let Panes { panes, current, closed_through, .. } = &mut self.panes[place];
+        let start = pane.end.max(closed_through[calendar]);
+        let from = (Pane { start, end: start }, 0);
+        for key in current.range(from..).filter(|(_, of)| *of == calendar) {
+            let open = panes.entry(*key).or_default();
             let cell = open.cells.entry(group).or_default();
             cell.unsaved |= !cell.shown;
             cell.shown = true;

@@ -47,8 +47,8 @@ pub struct MergeConfig {
     pub hdr: bool,
     /// All sources: (topic, partitions). One not yet heard of holds finals.
     pub sources: Vec<(String, u32)>,
-    /// Queues named in the configuration: (tenant, channel, queue), exported at 0 from the start.
-    pub announced: Vec<(String, String, String)>,
+    /// Queues named in the configuration, exported at 0 from the start.
+    pub announced: Vec<AnnouncedQueue>,
     /// The names that people know queues by, by tenant and queue.
     pub queue_names: BTreeMap<(String, String), String>,
     /// A group that nobody announced is exported at 0 for this long, wall time.
@@ -63,8 +63,25 @@ pub struct MergeConfig {
     pub config_epoch: u64,
     /// Shards of merge.
     pub shards: u32,
+    /// A cycle of state records begins this long after the last one began, wall time.
+    pub cycle_ms: Millis,
+    /// Bytes of state records written with one commit, about; what a commit must say itself comes on top.
+    pub commit_bytes: usize,
     /// Fingerprint of the hash key: part of what cannot change under existing state.
     pub hash_fingerprint: u64,
+}
+
+/// A queue that is known before anything happens in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnouncedQueue {
+    /// The shard of its tenant.
+    pub shard: u32,
+    /// The tenant.
+    pub tenant: String,
+    /// The channel, as labels name it.
+    pub channel: String,
+    /// The queue.
+    pub queue: String,
 }
 
 impl Default for MergeConfig {
@@ -92,7 +109,17 @@ impl Default for MergeConfig {
             max_series: 250_000,
             config_epoch: 0,
             shards: 8,
+            cycle_ms: MINUTE_MS,
+            commit_bytes: 256 << 10,
             hash_fingerprint: 0,
         }
+    }
+}
+
+/// The calendar at a place: 0 is the default, then the tenants' own in the order of their names.
+pub(super) fn calendar_of(config: &MergeConfig, place: usize) -> &Calendar {
+    match place.checked_sub(1) {
+        None => &config.calendar,
+        Some(at) => config.tenant_calendars.values().nth(at).unwrap_or(&config.calendar),
     }
 }

@@ -1,7 +1,8 @@
 //! What /metrics shows of a shard's groups: which tiers, which windows, and when a new group leaves its zeros.
 
+use super::config::calendar_of;
 use super::groups::GroupId;
-use super::shard::{Shard, calendar_of};
+use super::shard::Shard;
 use crate::kpi::expose::{
     ExposeInclude, Tier, expose_counters, expose_data_timestamp, expose_levels, expose_queue_agents,
     expose_target, expose_window,
@@ -25,17 +26,14 @@ const QUEUE_AGENTS_FROM: u32 = 1 << 31;
 pub(super) const QUEUE_NAMES_FROM: u32 = 3 << 30;
 
 impl Shard {
-    /// The queues named in the configuration are exposed at 0 before anything is known of them.
-    pub fn announce(&mut self) {
+    /// The queues of shard `own` that the configuration names are exposed at 0 before anything is known of them.
+    pub fn announce(&mut self, own: u32) {
         let finest = [Dimension::Tenant, Dimension::Channel, Dimension::Queue];
         let Some(set) = self.config.sets.iter().position(|set| set.dimensions == finest) else { return };
         let config = std::sync::Arc::clone(&self.config);
-        for (tenant, channel, queue) in &config.announced {
-            let group = self.groups.group(set, &[tenant, channel, queue]);
-            self.states.resize_with(self.groups.len(), super::shard::GroupState::default);
-            let state = &mut self.states[group as usize];
-            // Announced from the start: its first events need no zeros before them.
-            state.born.get_or_insert(ALWAYS);
+        for known in config.announced.iter().filter(|known| known.shard == own) {
+            let group = self.groups.group(set, &[&known.tenant, &known.channel, &known.queue]);
+            self.states.resize_with(self.groups.len(), super::group_state::GroupState::default);
             self.expose_due(group);
         }
     }

@@ -213,6 +213,12 @@ impl Groups {
         self.rows.is_empty()
     }
 
+    /// The tenants of the calendars in their order; the default one has no name.
+    #[must_use]
+    pub fn calendar_names(&self) -> &[String] {
+        &self.calendars
+    }
+
     /// How many calendars there are: the default one and one a tenant that has its own.
     #[must_use]
     pub fn calendars(&self) -> usize {

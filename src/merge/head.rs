@@ -2,13 +2,14 @@
 //!
 //! It knows what a head holds, and not when one is written.
 
-use super::shard::{GroupState, Shard};
-use super::state::STATE_FORMAT;
+use super::group_state::GroupState;
+use super::shard::Shard;
+use super::state::{HALF, STATE_FORMAT};
 use crate::measure::batch::{DIMENSIONS, Family, NowLevels};
 use crate::measure::ids::Level;
 use crate::measure::wire::{Reader, WireError, Writer};
 use crate::time::EventMs;
-use crate::time::window::SLICE_MS;
+use crate::time::window::{Pane, SLICE_MS};
 
 impl Shard {
     /// The head of a shard of which nothing was read: until the first cycle ends, a restore replays from the start. Without
@@ -27,6 +28,9 @@ impl Shard {
         out.fixed(self.layout());
         out.signed(self.revision);
         self.sources.write(&mut out);
+        let calendars = self.groups.calendar_names();
+        out.unsigned(calendars.len() as u64);
+        calendars.iter().for_each(|name| out.string(name));
         out.unsigned(self.panes.len() as u64);
         for panes in &self.panes {
             out.string(&panes.window.name);
@@ -47,6 +51,8 @@ impl Shard {
             levels.iter().for_each(|level| out.signed(*level));
         }
         self.write_now(&mut out);
+        self.write_current(&mut out);
+        out.unsigned(self.states.iter().filter(|state| state.saved).count() as u64);
         out.into_bytes()
     }
 
@@ -62,6 +68,19 @@ impl Shard {
             for (source, levels) in sources {
                 out.unsigned(*source as u64);
                 levels.write(out);
+            }
+        }
+    }
+
+    fn write_current(&self, out: &mut Writer) {
+        out.unsigned(self.panes.len() as u64);
+        for panes in &self.panes {
+            out.string(&panes.window.name);
+            out.unsigned(panes.current.len() as u64);
+            for (pane, calendar) in &panes.current {
+                out.signed(pane.start.0);
+                out.signed(pane.end.0);
+                out.unsigned(*calendar as u64);
             }
         }
     }
@@ -82,7 +101,8 @@ impl Shard {
         })
     }
 
-    pub(super) fn read_head(&mut self, bytes: &[u8]) -> Result<i64, String> {
+    /// Takes the head; `groups` is how many groups have a record beside it.
+    pub(super) fn read_head(&mut self, bytes: &[u8], groups: usize) -> Result<i64, String> {
         let damaged = |error: WireError| format!("merge-state head is damaged: {error}");
         let mut reader = Reader::new(bytes);
         if reader.byte().map_err(damaged)? != STATE_FORMAT {
@@ -97,13 +117,20 @@ impl Shard {
                     .to_owned(),
             );
         }
-        self.read_head_body(&mut reader).map_err(damaged)
+        let (as_of, saved) = self.read_head_body(&mut reader).map_err(damaged)?;
+        // A group's record is never deleted.
+        if (groups as u64) < saved {
+            return Err(format!("merge-state holds {groups} of {saved} groups: {HALF}"));
+        }
+        Ok(as_of)
     }
 
-    fn read_head_body(&mut self, reader: &mut Reader<'_>) -> Result<i64, WireError> {
+    /// The partials offset of the head, and how many groups had a record when it was made.
+    fn read_head_body(&mut self, reader: &mut Reader<'_>) -> Result<(i64, u64), WireError> {
         let as_of = reader.signed()?;
         self.revision = as_of;
         self.sources.read(reader)?;
+        let calendars = self.read_calendars(reader)?;
         for _ in 0..reader.count()? {
             let name = reader.string()?;
             let forced_through = EventMs(reader.signed()?);
@@ -113,8 +140,9 @@ impl Shard {
             }
             if let Some(panes) = self.panes.iter_mut().find(|panes| panes.window.name == name) {
                 panes.forced_through = forced_through;
-                closed_through.resize(panes.closed_through.len(), EventMs::MIN);
-                panes.closed_through = closed_through;
+                for (own, was) in panes.closed_through.iter_mut().zip(&calendars) {
+                    *own = closed_through.get(*was).copied().unwrap_or(EventMs::MIN);
+                }
             }
         }
         let counts = &mut self.counts;
@@ -139,7 +167,35 @@ impl Shard {
             self.queue_agents.insert(key, levels);
         }
         self.read_now(reader)?;
-        Ok(as_of)
+        for _ in 0..reader.count()? {
+            self.read_current(reader, &calendars)?;
+        }
+        Ok((as_of, reader.unsigned()?))
+    }
+
+    /// For each calendar the place that it had: tenants may have got their own since, or lost them. A new one goes on
+    /// from the default.
+    fn read_calendars(&self, reader: &mut Reader<'_>) -> Result<Vec<usize>, WireError> {
+        let mut names = Vec::new();
+        for _ in 0..reader.count()? {
+            names.push(reader.string()?);
+        }
+        let place = |own: &String| names.iter().position(|name| name == own).unwrap_or(0);
+        Ok(self.groups.calendar_names().iter().map(place).collect())
+    }
+
+    fn read_current(&mut self, reader: &mut Reader<'_>, calendars: &[usize]) -> Result<(), WireError> {
+        let name = reader.string()?;
+        let mut panes = self.panes.iter_mut().find(|panes| panes.window.name == name);
+        for _ in 0..reader.count()? {
+            let pane = Pane { start: EventMs(reader.signed()?), end: EventMs(reader.signed()?) };
+            let was = usize::try_from(reader.unsigned()?).unwrap_or(usize::MAX);
+            if let Some(panes) = &mut panes {
+                let own = calendars.iter().enumerate().filter(|(_, place)| **place == was);
+                panes.current.extend(own.map(|(calendar, _)| (pane, calendar)));
+            }
+        }
+        Ok(())
     }
 
     fn read_now(&mut self, reader: &mut Reader<'_>) -> Result<(), WireError> {

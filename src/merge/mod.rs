@@ -9,6 +9,7 @@ mod closing;
 mod coarse;
 pub mod config;
 mod expose;
+mod group_state;
 pub mod groups;
 mod head;
 mod live;
@@ -22,6 +23,6 @@ pub mod sliding;
 pub mod sources;
 pub mod state;
 
-pub use config::MergeConfig;
+pub use config::{AnnouncedQueue, MergeConfig};
 pub use publish::{Publication, Published};
 pub use shard::Shard;

@@ -9,7 +9,7 @@ use crate::measure::aggregate::LevelFigures;
 use crate::measure::ids::Level;
 use crate::time::window::{Pane, Window};
 use crate::time::{EventMs, Millis};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A pane with its cells.
 #[derive(Debug, Default)]
@@ -27,10 +27,15 @@ pub struct Panes {
     pub window: Window,
     /// Panes by start and end, with the place of the calendar that made them.
     pub panes: BTreeMap<(Pane, usize), OpenPane>,
+    /// Panes that the shard time was in when a batch ended, and that are not closed: live records may have told of them. A
+    /// clock that leaps ahead passes over the others, be they thousands.
+    pub current: BTreeSet<(Pane, usize)>,
     /// By calendar: everything that ends by this moment is closed.
     pub closed_through: Vec<EventMs>,
     /// Panes that end by this moment were finalised by force.
     pub forced_through: EventMs,
+    /// Partials offset + 1 at which that happened last: what comes to them later is lost, and counted.
+    pub forced_at: i64,
 }
 
 impl Panes {
@@ -40,8 +45,10 @@ impl Panes {
         Panes {
             window,
             panes: BTreeMap::new(),
+            current: BTreeSet::new(),
             closed_through: vec![EventMs::MIN; calendars],
             forced_through: EventMs::MIN,
+            forced_at: 0,
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! Rendering only: it changes no sum. Wall time is an argument and decides paces, nothing else.
 
+use super::config::calendar_of;
 use super::expose::ALWAYS;
 use super::groups::GroupId;
-use super::shard::{PanePlace, Shard, calendar_of};
+use super::shard::{PanePlace, Shard};
 use crate::kpi::exposed::Exposed;
 use crate::kpi::facts::Facts;
 use crate::kpi::groups::Dimension;
@@ -65,13 +66,17 @@ impl Shard {
         publication
     }
 
-    /// Takes everything as published, as after the replay of a restore: what it was due for went out before.
-    pub fn publish_nothing(&mut self) {
-        let mut unseen = Vec::new();
-        for place in std::mem::take(&mut self.due) {
-            self.publish_closed(place, None, &mut unseen);
+    /// Takes everything as published, as in the replay of a restore: what it was due for went out before, and which finals
+    /// did stands in the state.
+    pub(super) fn publish_nothing(&mut self) {
+        for (at, pane, calendar) in std::mem::take(&mut self.due) {
+            let settled = self.settled();
+            let Some(open) = self.panes[at].panes.get_mut(&(pane, calendar)) else { continue };
+            open.cells.values_mut().filter(|cell| cell.dirty).for_each(|cell| {
+                cell.sums.settle(settled);
+                (cell.dirty, cell.unsaved) = (false, true);
+            });
         }
-        self.forced.clear();
         self.live.clear();
         self.drop_panes();
         // What a group counted was shown before, too: zeros now would be a reset to whoever scrapes it.
@@ -120,7 +125,10 @@ impl Shard {
             // Nothing is not a share of something.
             facts.tenant_created = facts.tenant_created.filter(|_| !emptied);
             out.push(self.render(group, &panes.window, &facts, status, reason));
-            self.set_finalised(place, group);
+            if !finalised {
+                self.set_finalised(place, group);
+                self.saver.finals.push((place, group));
+            }
         }
     }
 

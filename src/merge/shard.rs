@@ -5,6 +5,7 @@
 
 use super::coarse::Coarse;
 use super::config::MergeConfig;
+use super::group_state::GroupState;
 use super::groups::{BaseId, GroupId, Groups};
 use super::live::LiveQueue;
 use super::panes::Panes;
@@ -12,50 +13,15 @@ use super::slice_panes::SlicePanes;
 use super::sliding::Sliding;
 use super::sources::{Sources, Verdict};
 use crate::ids::DenseMap;
-use crate::kpi::exposed::Series;
 use crate::measure::batch::{BatchReader, Family, NowLevels};
 use crate::measure::delta::Delta;
 use crate::measure::ids::{Count, Level};
 use crate::measure::packed::Packed;
-use crate::measure::totals::Totals;
 use crate::measure::wire::Writer;
-use crate::time::window::{Calendar, Pane, Slice, WindowKind};
+use crate::time::window::{Pane, Slice, WindowKind};
 use crate::time::{EventMs, WallMs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What a shard keeps of a published group beside its cells.
-#[derive(Clone, Debug)]
-pub struct GroupState {
-    /// Sum of all level changes, ever.
-    pub levels: [i64; Level::LEN],
-    /// Cumulative counters; groups of the finest contact set have them once they count something.
-    pub totals: Option<Box<Totals>>,
-    /// Partials offset + 1 up to which it holds everything, as its state record said.
-    pub as_of: i64,
-    /// When it was exposed first; until then + `announce_ms` at 0.
-    pub born: Option<WallMs>,
-    /// The gauges of its windows as exposed last, and when.
-    pub windows_shown: (Vec<Series>, WallMs),
-    /// Whether its exposition is due.
-    pub exposure_due: bool,
-    /// Whether it changed since its state record was written.
-    pub unsaved: bool,
-}
-
-impl Default for GroupState {
-    fn default() -> Self {
-        GroupState {
-            levels: [0; Level::LEN],
-            totals: None,
-            as_of: 0,
-            born: None,
-            windows_shown: (Vec::new(), WallMs(i64::MIN / 2)),
-            exposure_due: false,
-            unsaved: false,
-        }
-    }
-}
 
 /// Counts of what a shard did, cumulative.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,8 +73,8 @@ pub struct Shard {
     /// The watermark that tenants show.
     pub(super) shown_watermark: Option<EventMs>,
     pub(super) counts: ShardCounts,
-    /// Shard time before the last batch: what lay later was not shown before it.
-    pub(super) live_until: Option<EventMs>,
+    /// The slice of the shard time for which the current panes were noted last.
+    pub(super) noted_current: Option<Slice>,
     /// Partials offset + 1 of the last batch.
     pub(super) revision: i64,
     /// Wall time of the last publish tick.
@@ -149,7 +115,7 @@ impl Shard {
             queues: super::queues::Queues::default(),
             shown_watermark: None,
             counts: ShardCounts::default(),
-            live_until: None,
+            noted_current: None,
             revision: 0,
             wall: WallMs(0),
             saver: super::state::Saver::default(),
@@ -169,6 +135,23 @@ impl Shard {
     /// # Errors
     /// A gap in a source's sequence, or bytes that cannot be read: the shard must stop.
     pub fn batch(&mut self, offset: i64, bytes: &[u8]) -> Result<(), String> {
+        self.apply(offset, bytes)?;
+        self.force();
+        Ok(())
+    }
+
+    /// Applies the batch at a partials offset once more, in a restore: its outputs went out before, also those that were
+    /// forced.
+    ///
+    /// # Errors
+    /// As [`Shard::batch`].
+    pub fn replay(&mut self, offset: i64, bytes: &[u8]) -> Result<(), String> {
+        self.apply(offset, bytes)?;
+        self.publish_nothing();
+        Ok(())
+    }
+
+    fn apply(&mut self, offset: i64, bytes: &[u8]) -> Result<(), String> {
         let unreadable = |error| format!("partials offset {offset}: {error}; the partials topic is damaged");
         let mut batch = BatchReader::new(bytes).map_err(unreadable)?;
         let verdict = self.sources.judge(&batch.head, offset)?;
@@ -185,7 +168,7 @@ impl Shard {
             }
         };
         let head = batch.head.clone();
-        self.live_until = self.sources.shard_time;
+        self.note_current();
         self.sources.applied(at, &head);
         self.advance_sliding();
         self.groups.begin_batch();
@@ -208,7 +191,6 @@ impl Shard {
             self.close(watermark);
         }
         self.counts.applied += 1;
-        self.force();
         Ok(())
     }
 
@@ -240,6 +222,13 @@ impl Shard {
     #[must_use]
     pub fn live_waiting(&self) -> usize {
         (0..self.panes.len() + self.sliding.len()).map(|window| self.live.waiting(window)).sum()
+    }
+
+    /// Closed group-windows that may have to be published.
+    #[must_use]
+    pub fn due(&self) -> usize {
+        let open = |place: &PanePlace| self.panes[place.0].panes.get(&(place.1, place.2));
+        self.due.iter().filter_map(open).map(|open| open.cells.len()).sum()
     }
 
     /// The partials offset of the last head written: a restore replays from there.
@@ -326,8 +315,12 @@ impl Shard {
         let panes = &mut self.panes[place];
         let forced = pane.end <= panes.forced_through;
         let Some((cell, closed)) = panes.cell(pane, calendar, group) else {
-            let lost = if forced { &mut self.counts.forced_loss } else { &mut self.counts.after_close };
-            *lost += 1;
+            // In a replay, what came before the force was in its finals.
+            if !forced {
+                self.counts.after_close += 1;
+            } else if offset >= panes.forced_at {
+                self.counts.forced_loss += 1;
+            }
             return;
         };
         let moved = delta.levels.iter().any(|change| change.net != 0);
@@ -375,13 +368,5 @@ impl Shard {
                 }
             });
         }
-    }
-}
-
-/// The calendar at a place: 0 is the default, then the tenants' own in the order of their names.
-pub(super) fn calendar_of(config: &MergeConfig, place: usize) -> &Calendar {
-    match place.checked_sub(1) {
-        None => &config.calendar,
-        Some(at) => config.tenant_calendars.values().nth(at).unwrap_or(&config.calendar),
     }
 }

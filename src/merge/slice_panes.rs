@@ -1,8 +1,8 @@
 //! The panes that a slice falls into, kept from one delta to the next.
 
 use super::config::MergeConfig;
+use super::config::calendar_of;
 use super::panes::Panes;
-use super::shard::calendar_of;
 use crate::time::window::{Pane, Slice, pane_of};
 
 /// The panes of the slice that was added last, by calendar: most deltas of a batch share it.

@@ -4,7 +4,7 @@ use super::{Commit, Effect, FoldInput, FoldStage, MergeInput, MergeStage, Record
 use crate::fold::FoldConfig;
 use crate::kpi::exposed::SeriesValue;
 use crate::kpi::families::FAMILIES;
-use crate::merge::MergeConfig;
+use crate::merge::{AnnouncedQueue, MergeConfig};
 use crate::time::window::{Window, WindowKind};
 use crate::time::{MINUTE_MS, SECOND_MS, WallMs};
 use std::collections::BTreeMap;
@@ -101,6 +101,40 @@ fn a_new_group_stays_at_0_for_its_time_whoever_has_it() {
     assert_eq!(offered(&publish(&mut two, 5_000).unwrap()), Some(0.0), "its time is not over");
     let due = publish(&mut two, 1_000 + config.announce_ms).unwrap();
     assert_eq!(offered(&due), Some(3.0));
+}
+
+#[test]
+fn configured_queues_of_the_shard_are_shown_at_0_from_the_start() {
+    let announced = [(0, "q"), (0, "idle"), (1, "elsewhere")].map(|(shard, queue)| AnnouncedQueue {
+        shard,
+        tenant: "t".to_owned(),
+        channel: "voice".to_owned(),
+        queue: queue.to_owned(),
+    });
+    let config = MergeConfig { announced: announced.to_vec(), ..(*config(Window::shipped())).clone() };
+    let (config, batches) = (Arc::new(config), batches(1));
+    let shown = |commit: &Commit| {
+        let names = commit.exposed.iter().filter_map(|exposed| {
+            exposed.labels.iter().find(|(label, _)| *label == "queue").map(|(_, queue)| queue.clone())
+        });
+        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let (mut one, mut state) = (MergeStage::new(Arc::clone(&config), 0, 0), BTreeMap::new());
+    assert_eq!(
+        publish(&mut one, 1_000),
+        None,
+        "nobody has written to the shard: there is nothing to restore from"
+    );
+    feed(&mut one, &batches, 0);
+    let commit = publish(&mut one, 1_200).unwrap();
+    assert_eq!(shown(&commit), ["idle", "q"]);
+    assert_eq!(offered(&commit), Some(0.0), "also what came before anybody could look");
+    keep(&mut state, &commit);
+    let mut two = restore(&config, 1, &state);
+    let from = usize::try_from(two.replay_from()).unwrap();
+    feed(&mut two, &batches, from);
+    let commit = publish(&mut two, 1_000 + config.announce_ms).unwrap();
+    assert_eq!(shown(&commit), ["idle", "q"]);
 }
 
 #[test]

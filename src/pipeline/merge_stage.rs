@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 /// A shard without news commits this often: what it shows is known to be its own only as long as it may commit.
 const SIGN_MS: Millis = SECOND_MS;
+/// Closed group-windows to be published from which on a commit is due: some 10 MB of records.
+const DUE_MAX: usize = 4_000;
 
 /// Stage 2 of one shard.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct MergeStage {
     next: i64,
     silent_until: i64,
     publication: Option<Publication>,
+    /// Whether the configured queues were announced: not before a replay is over.
+    has_announced: bool,
     /// Of the last publish tick, and of the one before the last commit.
     wall: (WallMs, WallMs),
 }
@@ -32,6 +36,7 @@ impl MergeStage {
             next: start_offset,
             silent_until: start_offset,
             publication: None,
+            has_announced: false,
             wall: (WallMs(i64::MIN / 2), WallMs(i64::MIN / 2)),
         }
     }
@@ -78,14 +83,19 @@ impl MergeStage {
     pub fn step(&mut self, input: MergeInput<'_>) -> Result<(), Stop> {
         match input {
             MergeInput::Batch { offset, bytes } => {
-                self.state.batch(offset, bytes).map_err(Stop)?;
+                let applied = match offset < self.silent_until {
+                    true => self.state.replay(offset, bytes),
+                    false => self.state.batch(offset, bytes),
+                };
+                applied.map_err(Stop)?;
                 self.next = offset + 1;
-                if offset < self.silent_until {
-                    self.state.publish_nothing();
-                }
             }
             MergeInput::Publish { wall } => {
                 self.wall.0 = wall;
+                if !self.has_announced && self.is_heard() {
+                    self.has_announced = true;
+                    self.state.announce(self.shard);
+                }
                 let mut made = self.state.publish(wall);
                 match &mut self.publication {
                     Some(publication) => {
@@ -106,9 +116,7 @@ impl MergeStage {
         let publication = self.publication.take()?;
         let empty =
             publication.records.is_empty() && publication.state.is_empty() && publication.exposed.is_empty();
-        // A shard that nobody has written to has no state yet, and an offset without state could not be restored from.
-        let is_heard = self.state.sources().all().iter().any(|source| source.heard);
-        let is_sign_due = is_heard && (self.wall.0.0 - self.wall.1.0).abs() >= SIGN_MS;
+        let is_sign_due = self.is_heard() && (self.wall.0.0 - self.wall.1.0).abs() >= SIGN_MS;
         if empty && self.next == self.committed && !is_sign_due {
             return None;
         }
@@ -129,6 +137,18 @@ impl MergeStage {
         };
         self.committed = self.next;
         Some(commit)
+    }
+
+    /// Whether the shard has a source: one that nobody has written to has no state yet, and an offset without state could
+    /// not be restored from.
+    fn is_heard(&self) -> bool {
+        self.state.sources().all().iter().any(|source| source.heard)
+    }
+
+    /// Whether so much is due to be published that a commit should not wait for more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.state.due() >= DUE_MAX
     }
 
     /// What the shard says of itself.

@@ -18,10 +18,11 @@ use super::times::Times;
 use super::windows::WindowRow;
 use super::{targets, thresholds, toml};
 use crate::fold::FoldConfig;
+use crate::fold::commit::shard_of;
 use crate::kpi::groups::{Dimension, GroupSet};
 use crate::kpi::targets::Targets;
-use crate::merge::MergeConfig;
 use crate::merge::config::MetricsInclude;
+use crate::merge::{AnnouncedQueue, MergeConfig};
 use crate::time::window::Window;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
@@ -150,8 +151,14 @@ impl Settings {
     pub fn merge_config(&self, sources: Vec<(String, u32)>) -> MergeConfig {
         let (time, limits, metrics) = (&self.time, &self.limits, &self.metrics);
         let calendars = time.tenants.iter().map(|row| (row.tenant.clone(), time.calendar_of(row)));
-        let announced =
-            |row: &Announced| Some((row.tenant.clone(), row.channel?.name().to_owned(), row.queue.clone()));
+        let announced = |row: &Announced| {
+            Some(AnnouncedQueue {
+                shard: shard_of(&self.service.hash_key(), &row.tenant, self.kafka.shards),
+                tenant: row.tenant.clone(),
+                channel: row.channel?.name().to_owned(),
+                queue: row.queue.clone(),
+            })
+        };
         let named = |row: &QueueName| ((row.tenant.clone(), row.queue.clone()), row.name.clone());
         MergeConfig {
             windows: self.windows.clone(),
@@ -180,6 +187,7 @@ impl Settings {
             config_epoch: self.config_epoch(),
             shards: self.kafka.shards,
             hash_fingerprint: fingerprint(&self.service.hash_key()),
+            ..MergeConfig::default()
         }
     }
 

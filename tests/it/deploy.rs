@@ -85,7 +85,10 @@ fn without_comments(text: &str) -> String {
 
 #[test]
 fn promtool_takes_the_scrape_configuration_and_the_rules() {
-    promtool_takes(&["check", "config"], &[PathBuf::from(SCRAPE)]);
+    promtool_takes(
+        &["check", "config"],
+        &[PathBuf::from(SCRAPE), Path::new(DEPLOY).join("prometheus/compose.yml")],
+    );
     promtool_takes(&["check", "rules"], &rules());
 }
 

@@ -87,6 +87,9 @@ impl Plan {
         let mut engine = settings::engine(&config, Formula::ALL[dice.below(Formula::ALL.len())]);
         engine.merge.sources = vec![(TOPIC.to_owned(), partitions)];
         engine.merge.live_rate = [0, 2][dice.below(2)];
+        // State that is written a little at a time, so that copies die between its parts.
+        engine.merge.commit_bytes = [1, 400, 256 << 10][dice.below(3)];
+        engine.merge.cycle_ms = [1_000, 60_000][dice.below(2)];
         let last_ms = inputs.iter().map(|input| input.wall_ms).max().unwrap_or(0);
         let day_end_ms = last_ms - last_ms.rem_euclid(DAY_MS) + DAY_MS;
         let end = WallMs(day_end_ms + config.grace_ms + config.out_of_orderness_ms + 2_000);
