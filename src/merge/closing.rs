@@ -6,6 +6,7 @@
 use super::config::calendar_of;
 use super::groups::GroupId;
 use super::panes::Panes;
+use super::publish::has_content;
 use super::shard::{PanePlace, Shard};
 use crate::time::EventMs;
 use crate::time::window::{Pane, Slice, pane_of};
@@ -148,6 +149,20 @@ impl Shard {
             let cell = open.cells.entry(group).or_default();
             (cell.dirty, cell.unsaved) = (true, true);
             self.due.insert((place, pane, calendar));
+            self.changed_closed.push(((place, pane, calendar), group));
+        }
+    }
+
+    /// What stands in a closed pane when a batch ends may go out, if only in a transaction that is aborted: it is taken
+    /// back by a final if nothing is left of it later.
+    pub(super) fn show_closed(&mut self) {
+        for ((place, pane, calendar), group) in std::mem::take(&mut self.changed_closed) {
+            let panes = &mut self.panes[place];
+            let figures = panes.figures(pane, calendar, group, &self.states[group as usize].levels);
+            let open = panes.panes.get_mut(&(pane, calendar));
+            if let Some(cell) = open.and_then(|open| open.cells.get_mut(&group)) {
+                cell.shown |= has_content(&cell.sums, &figures);
+            }
         }
     }
 

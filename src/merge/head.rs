@@ -19,9 +19,18 @@ impl Shard {
         self.saver.head_as_of = start;
         let mut nothing = Shard::new(&self.config);
         nothing.revision = start;
-        nothing.write_head()
+        nothing.counted(&nothing.write_head())
     }
 
+    /// A head as it is written: at its end how many groups have a record by now, so that half a state is seen.
+    pub(super) fn counted(&self, head: &[u8]) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.raw(head);
+        out.unsigned(self.states.iter().filter(|state| state.saved).count() as u64);
+        out.into_bytes()
+    }
+
+    /// All of a head but the count at its end.
     pub(super) fn write_head(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.byte(STATE_FORMAT);
@@ -52,7 +61,6 @@ impl Shard {
         }
         self.write_now(&mut out);
         self.write_current(&mut out);
-        out.unsigned(self.states.iter().filter(|state| state.saved).count() as u64);
         out.into_bytes()
     }
 

@@ -24,5 +24,5 @@ pub mod sources;
 pub mod state;
 
 pub use config::{AnnouncedQueue, MergeConfig};
-pub use publish::{Publication, Published};
+pub use publish::{KpiRecord, Publication};
 pub use shard::Shard;

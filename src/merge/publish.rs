@@ -16,16 +16,16 @@ use crate::measure::ids::{Count, Level};
 use crate::time::window::{Pane, Slice, Window, pane_of};
 use crate::time::{Millis, WallMs};
 
-/// A rendered KPI record.
+/// A KPI record as it goes to the kpis topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Its key.
+pub struct KpiRecord {
+    /// JSON array: tenant, group set, values, window, start.
     pub key: String,
-    /// Its value.
+    /// The JSON object.
     pub value: String,
     /// live, final or corrected.
     pub status: &'static str,
-    /// Partials offset + 1 of the last batch applied before rendering.
+    /// Grows for a key; at equal revisions corrected > final > live.
     pub revision: i64,
 }
 
@@ -33,7 +33,7 @@ pub struct Published {
 #[derive(Debug, Default)]
 pub struct Publication {
     /// KPI records.
-    pub records: Vec<Published>,
+    pub records: Vec<KpiRecord>,
     /// State records: key and value, or a tombstone.
     pub state: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// Groups whose exposition changed.
@@ -96,7 +96,7 @@ impl Shard {
         self.forced.append(&mut records);
     }
 
-    fn publish_closed(&mut self, place: PanePlace, reason: Option<&'static str>, out: &mut Vec<Published>) {
+    fn publish_closed(&mut self, place: PanePlace, reason: Option<&'static str>, out: &mut Vec<KpiRecord>) {
         let (at, pane, calendar) = place;
         let settled = self.settled();
         let Some(open) = self.panes[at].panes.get_mut(&(pane, calendar)) else { return };
@@ -139,7 +139,7 @@ impl Shard {
         }
     }
 
-    fn publish_live(&mut self, out: &mut Vec<Published>) {
+    fn publish_live(&mut self, out: &mut Vec<KpiRecord>) {
         let wall = self.wall;
         let windows = self.panes.len() + self.sliding.len();
         self.paces.windows.resize(windows, WallMs(i64::MIN / 2));
@@ -167,7 +167,7 @@ impl Shard {
         }
     }
 
-    fn publish_live_window(&mut self, window: usize, agents: bool, out: &mut Vec<Published>) {
+    fn publish_live_window(&mut self, window: usize, agents: bool, out: &mut Vec<KpiRecord>) {
         while self.paces.credit >= 1.0 {
             let Some(group) = self.live.pop(window, agents) else { return };
             if let Some(record) = self.live_record(window, group) {
@@ -177,7 +177,7 @@ impl Shard {
         }
     }
 
-    fn live_record(&mut self, window: usize, group: GroupId) -> Option<Published> {
+    fn live_record(&mut self, window: usize, group: GroupId) -> Option<KpiRecord> {
         let now = self.now_of(group);
         let totals = self.states[group as usize].levels;
         if let Some(place) = window.checked_sub(self.panes.len()) {
@@ -281,7 +281,7 @@ impl Shard {
         facts: &Facts<'_>,
         status: &'static str,
         reason: Option<&'static str>,
-    ) -> Published {
+    ) -> KpiRecord {
         let set = self.groups.set(group);
         let values = self.groups.texts(group);
         let latest = matches!(window.kind, crate::time::window::WindowKind::Sliding { .. });
@@ -305,7 +305,7 @@ impl Shard {
         };
         render(&input, &mut value);
         let start = (!latest).then_some(facts.pane.start);
-        Published {
+        KpiRecord {
             key: render_key(set, &values, &window.name, start),
             value,
             status,
@@ -336,6 +336,7 @@ impl Shard {
     }
 }
 
-fn has_content(sums: &Aggregate, figures: &[LevelFigures; Level::LEN]) -> bool {
+/// Whether there is something to tell of a cell with these figures of its levels.
+pub(super) fn has_content(sums: &Aggregate, figures: &[LevelFigures; Level::LEN]) -> bool {
     sums.has_counts() || figures.iter().any(|figure| !figure.is_zero())
 }

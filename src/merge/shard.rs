@@ -61,8 +61,10 @@ pub struct Shard {
     pub(super) live: LiveQueue,
     /// Closed panes with something to publish.
     pub(super) due: BTreeSet<PanePlace>,
+    /// Cells of closed panes that the batch changed.
+    pub(super) changed_closed: Vec<(PanePlace, GroupId)>,
     /// Finals made by force, to be published.
-    pub(super) forced: Vec<super::publish::Published>,
+    pub(super) forced: Vec<super::publish::KpiRecord>,
     pub(super) exposure_due: Vec<GroupId>,
     /// How many of them a replay has looked at.
     pub(super) replayed_due: usize,
@@ -107,6 +109,7 @@ impl Shard {
             now: DenseMap::default(),
             queue_agents: BTreeMap::new(),
             due: BTreeSet::new(),
+            changed_closed: Vec::new(),
             forced: Vec::new(),
             exposure_due: Vec::new(),
             replayed_due: 0,
@@ -190,6 +193,7 @@ impl Shard {
         if let Some(watermark) = self.sources.least_watermark() {
             self.close(watermark);
         }
+        self.show_closed();
         self.counts.applied += 1;
         Ok(())
     }
@@ -330,11 +334,13 @@ impl Shard {
             }
             return;
         }
-        cell.shown |= moved && !closed;
+        let taken_back = delta.counts.iter().any(|(_, change)| *change < 0);
+        cell.shown |= (moved || taken_back) && !closed;
         cell.sums.add(delta, slice, pane.end);
         (cell.dirty, cell.unsaved) = (true, true);
         if closed {
             self.due.insert((place, pane, calendar));
+            self.changed_closed.push(((place, pane, calendar), group));
         } else {
             self.live.push(place, group, self.groups.has_agent(group));
         }

@@ -95,7 +95,7 @@ impl Shard {
             let Some(entity) = self.saver.pending.pop_front() else {
                 if let Some((as_of, head)) = self.saver.head.take() {
                     self.saver.head_as_of = as_of;
-                    out.push((b"head".to_vec(), Some(head)));
+                    out.push((b"head".to_vec(), Some(self.counted(&head))));
                 }
                 return;
             };

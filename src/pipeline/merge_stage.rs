@@ -1,6 +1,6 @@
 //! Stage 2 behind its seam: step, then commit.
 
-use super::{Commit, Effect, KpiRecord, MergeInput, StageKind, StageReport, Stop};
+use super::{Commit, Effect, MergeInput, StageKind, StageReport, Stop};
 use crate::merge::{MergeConfig, Publication, Shard};
 use crate::time::{Millis, SECOND_MS, WallMs};
 use std::sync::Arc;
@@ -121,10 +121,7 @@ impl MergeStage {
             return None;
         }
         self.wall.1 = self.wall.0;
-        let records = publication.records.into_iter().map(|record| {
-            let (key, value) = (record.key, record.value);
-            Effect::Kpi(KpiRecord { key, value, status: record.status, revision: record.revision })
-        });
+        let records = publication.records.into_iter().map(Effect::Kpi);
         let state = publication.state.into_iter().map(|(key, value)| Effect::State { key, value });
         let commit = Commit {
             stage: StageKind::Merge,

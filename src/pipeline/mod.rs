@@ -14,6 +14,7 @@ mod fold_restore_test;
 #[cfg(test)]
 mod merge_restore_test;
 
+pub use crate::merge::KpiRecord;
 pub use fold_stage::FoldStage;
 pub use merge_stage::MergeStage;
 pub use stage::Stop;
@@ -111,19 +112,6 @@ pub enum Effect {
     Kpi(KpiRecord),
     /// A record for `<id>.dead-letters`.
     DeadLetter(DeadLetter),
-}
-
-/// A KPI record as it goes to the kpis topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KpiRecord {
-    /// JSON array: tenant, group set, values, window, start.
-    pub key: String,
-    /// The JSON object.
-    pub value: String,
-    /// live, final or corrected.
-    pub status: &'static str,
-    /// Grows for a key; at equal revisions corrected > final > live.
-    pub revision: i64,
 }
 
 /// A record that was late or rejected.
