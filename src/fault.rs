@@ -22,6 +22,7 @@ pub enum Point {
     Restored,
 }
 
+#[cfg(debug_assertions)]
 impl Point {
     const NAMES: [(&'static str, Point); 6] = [
         ("begun", Point::Begun),
@@ -44,6 +45,7 @@ pub enum Guard {
     HeadEqualsOffset,
 }
 
+#[cfg(debug_assertions)]
 impl Guard {
     const NAMES: [(&'static str, Guard); 3] = [
         ("seq", Guard::Seq),

@@ -55,8 +55,8 @@ impl Role for MergeRole {
         MergeStage::restore(Arc::clone(&self.merge), source.number(), offset, records)
     }
 
-    fn commits(&self, _stage: &MergeStage) -> Option<u64> {
-        None
+    fn commits(&self, stage: &MergeStage) -> Option<u64> {
+        Some(stage.commits())
     }
 
     fn replay_from(&self, stage: &MergeStage) -> Option<i64> {

@@ -3,8 +3,9 @@
 //! It knows what a head holds, and not when one is written.
 
 use super::group_state::GroupState;
+use super::restore::HALF;
 use super::shard::Shard;
-use super::state::{HALF, STATE_FORMAT};
+use super::state::STATE_FORMAT;
 use crate::measure::batch::{DIMENSIONS, Family, NowLevels};
 use crate::measure::ids::Level;
 use crate::measure::wire::{Reader, WireError, Writer};

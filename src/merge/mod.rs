@@ -1,8 +1,8 @@
 //! Stage 2: batches become windows, windows become KPI records. Pure: no clock, no IO.
 //!
 //! Read `shard.rs` first: what a batch does. Then `closing.rs`: when panes close; `panes.rs` and `sliding.rs`: where sums
-//! are kept; `publish.rs`: what goes out and when; `state.rs` and `head.rs`: what a restart needs. `sources.rs` holds the
-//! rule by which a batch counts once.
+//! are kept; `publish.rs`: what goes out and when; `state.rs`, `head.rs` and `restore.rs`: what a restart needs.
+//! `sources.rs` holds the rule by which a batch counts once.
 
 pub mod cell;
 mod closing;
@@ -17,6 +17,7 @@ mod now;
 pub mod panes;
 pub mod publish;
 mod queues;
+mod restore;
 pub mod shard;
 mod slice_panes;
 pub mod sliding;

@@ -241,6 +241,12 @@ impl Shard {
         self.saver.head_as_of
     }
 
+    /// Commits that finals went out with.
+    #[must_use]
+    pub const fn final_commits(&self) -> u64 {
+        self.saver.final_commits
+    }
+
     /// Group-windows kept.
     #[must_use]
     pub fn cells(&self) -> usize {

@@ -76,6 +76,12 @@ impl MergeStage {
         self.state.head_as_of()
     }
 
+    /// The number of commits that finals went out with: what is stored beside the offset and in the state.
+    #[must_use]
+    pub const fn commits(&self) -> u64 {
+        self.state.final_commits()
+    }
+
     /// Takes one input.
     ///
     /// # Errors

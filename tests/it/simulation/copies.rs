@@ -20,7 +20,7 @@ use super::worker::Worker;
 use super::world::World;
 
 /// Rounds in which everything must come to rest once nothing goes wrong any more.
-const REST_ROUNDS: usize = 400;
+const REST_ROUNDS: usize = 4_000;
 /// Turns after the last event arrived.
 const TAIL_TURNS: usize = 160;
 const KINDS: [StageKind; 2] = [StageKind::Fold, StageKind::Merge];

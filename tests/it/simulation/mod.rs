@@ -34,8 +34,9 @@ use seen::Seen;
 /// Seeds of the usual run.
 const SEEDS: u64 = 1_000;
 /// Seeds beyond them that once failed: a final forgotten, or told of one that never went out, where a copy died between
-/// the parts of its state; a final of an aborted transaction that nothing took back.
-const FORMER: [u64; 4] = [3_245, 3_323, 8_052, 10_796];
+/// the parts of its state; a final of an aborted transaction that nothing took back; state read without the commit that
+/// the offset was stored by.
+const FORMER: [u64; 6] = [3_245, 3_323, 8_052, 10_796, 11_812, 12_027];
 /// Seeds run at the same time.
 const THREADS: usize = 2;
 
