@@ -186,7 +186,7 @@ impl History {
 
     /// The column of a series, made where there is none; none beyond the limit.
     fn column(&mut self, own: &[(&'static str, String)], series: &Series) -> Option<usize> {
-        let labels = own.iter().chain(&series.labels).cloned().collect();
+        let labels = own.iter().chain(series.labels.iter()).cloned().collect();
         let key = Rc::new(Key { family: series.family, labels });
         if let Some(id) = self.places.get(&key) {
             return Some(*id);
@@ -232,7 +232,7 @@ impl Column {
     fn is_of(&self, own: &[(&'static str, String)], series: &Series) -> bool {
         self.key.family == series.family
             && self.key.labels.len() == own.len() + series.labels.len()
-            && self.key.labels.iter().eq(own.iter().chain(&series.labels))
+            && self.key.labels.iter().eq(own.iter().chain(series.labels.iter()))
     }
 
     /// From `step` on it has this value; returns the bytes that this cost.

@@ -5,12 +5,13 @@ use super::*;
 const ROOMY: HistoryLimits = HistoryLimits { samples_max: 1_000, series_max: 100, kept_bytes_max: 1_000_000 };
 
 fn number(family: usize, value: f64) -> Series {
-    Series { family, labels: vec![("window", "5m".to_owned())], value: SeriesValue::Number(value) }
+    Series { family, labels: [("window", "5m".to_owned())].into(), value: SeriesValue::Number(value) }
 }
 
 fn histogram(family: usize, count: u64) -> Series {
-    let value = SeriesValue::Histogram { buckets: vec![(1.0, count / 2), (5.0, count)], sum: 2.5, count };
-    Series { family, labels: Vec::new(), value }
+    let value =
+        SeriesValue::Histogram { buckets: Box::new([(1.0, count / 2), (5.0, count)]), sum: 2.5, count };
+    Series { family, labels: [].into(), value }
 }
 
 fn group(group: u32, queue: &str, series: Vec<Series>) -> Exposed {
@@ -30,7 +31,7 @@ fn read(history: History) -> Vec<Track> {
                     SeriesValue::Number(value) => *value,
                     SeriesValue::Histogram { buckets, count, sum } => {
                         assert_eq!((bounds, *sum), ([1.0, 5.0].as_slice(), 2.5));
-                        assert_eq!(buckets, &[(1.0, count / 2), (5.0, *count)]);
+                        assert_eq!(**buckets, [(1.0, count / 2), (5.0, *count)]);
                         *count as f64
                     }
                 };

@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_histogram_is_written_point_by_point() {
-        let value = SeriesValue::Histogram { buckets: vec![(0.5, 1), (10.0, 3)], sum: 21.5, count: 4 };
+        let value = SeriesValue::Histogram { buckets: Box::new([(0.5, 1), (10.0, 3)]), sum: 21.5, count: 4 };
         let found = text(FamilyKind::Histogram, "wait_seconds", &value, &[0.5, 10.0]);
         let lines: Vec<&str> = found.lines().skip(2).map(|line| line.split(' ').next().unwrap()).collect();
         let labels = "{tenant=\"ac\\\"me\"}";

@@ -5,15 +5,13 @@
 //! handed in.
 
 use super::labels::sanitised;
-use crate::kpi::exposed::{Exposed, Family, FamilyKind, Series, SeriesValue};
+use crate::kpi::exposed::{Exposed, Family, FamilyKind, Label, Series, SeriesValue};
 use prometheus::TextEncoder;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// A label: name and fit value.
-type Label = (&'static str, String);
 
 /// What is exposed of all shards of this copy. Cloning gives another handle to the same.
 #[derive(Clone, Debug)]
@@ -22,6 +20,8 @@ pub struct Exposition {
     /// A shard without a word for longer than this is left out of a scrape.
     silent_after: Duration,
     shards: Arc<Mutex<BTreeMap<u32, Shard>>>,
+    /// Length of the last whole text.
+    last_bytes: Arc<AtomicUsize>,
 }
 
 /// A rendered scrape.
@@ -38,7 +38,7 @@ impl Exposition {
     /// session timeout) are not shown, since another copy may have taken them over.
     #[must_use]
     pub fn new(families: &'static [Family], silent_after: Duration) -> Exposition {
-        Exposition { families, silent_after, shards: Arc::default() }
+        Exposition { families, silent_after, shards: Arc::default(), last_bytes: Arc::default() }
     }
 
     /// Puts in what an acknowledged commit of `shard` exposes, in place of what its groups had. A commit
@@ -93,7 +93,9 @@ impl Exposition {
         }
         groups.sort_by(|a, b| a.labels.cmp(&b.labels));
         let mut cursors = vec![0; groups.len()];
-        let mut rendered = Rendered::default();
+        // As long as the last one, and a little: a text of tens of megabytes should not grow by doubling.
+        let expected = self.last_bytes.load(Ordering::Relaxed);
+        let mut rendered = Rendered { text: String::with_capacity(expected + expected / 16), duplicates: 0 };
         for (place, family) in self.families.iter().enumerate() {
             let mut shown = proto_family(family);
             let mut samples: Vec<(&Group, &Series)> = Vec::new();
@@ -118,6 +120,9 @@ impl Exposition {
             if TextEncoder::new().encode_utf8(&[shown], &mut rendered.text).is_err() {
                 rendered.duplicates += before as u64;
             }
+        }
+        if tenant.is_none() {
+            self.last_bytes.store(rendered.text.len(), Ordering::Relaxed);
         }
         rendered
     }
@@ -146,7 +151,7 @@ struct Shard {
 #[derive(Debug)]
 struct Group {
     labels: Vec<Label>,
-    series: Vec<Series>,
+    series: Box<[Series]>,
 }
 
 impl Group {
@@ -154,13 +159,15 @@ impl Group {
         let mut series = exposed.series;
         // A value that is not of its family's type would make the whole scrape unreadable.
         series.retain(|series| families.get(series.family).is_some_and(|family| fits(family, &series.value)));
-        for one in &mut series {
-            make_fit(&mut one.labels);
+        for one in series.iter_mut().filter(|one| one.labels.iter().any(is_unfit)) {
+            let mut labels = one.labels.to_vec();
+            make_fit(&mut labels);
+            one.labels = labels.into();
         }
         series.sort_by(|a, b| (a.family, &a.labels).cmp(&(b.family, &b.labels)));
         let mut labels = exposed.labels;
         make_fit(&mut labels);
-        Group { labels, series }
+        Group { labels, series: series.into_boxed_slice() }
     }
 
     /// The series of the family at `place`; `cursor` stands behind the families before it.
@@ -179,6 +186,10 @@ impl Group {
 fn fits(family: &Family, value: &SeriesValue) -> bool {
     let is_histogram = matches!(value, SeriesValue::Histogram { .. });
     is_histogram == (family.kind == FamilyKind::Histogram)
+}
+
+fn is_unfit((_, value): &Label) -> bool {
+    matches!(sanitised(value), std::borrow::Cow::Owned(_))
 }
 
 fn make_fit(labels: &mut [Label]) {
@@ -200,7 +211,7 @@ fn is_of_tenant(group: &Group, series: &Series, tenant: &str) -> bool {
 }
 
 fn sample_labels<'a>((group, series): &(&'a Group, &'a Series)) -> impl Iterator<Item = &'a Label> {
-    group.labels.iter().chain(&series.labels)
+    group.labels.iter().chain(series.labels.iter())
 }
 
 fn proto_family(family: &Family) -> MetricFamily {

@@ -14,7 +14,7 @@ const FAMILIES: &[Family] = &[
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn number(family: usize, labels: Vec<Label>, number: f64) -> Series {
-    Series { family, labels, value: SeriesValue::Number(number) }
+    Series { family, labels: labels.into(), value: SeriesValue::Number(number) }
 }
 
 fn queue(group: u32, tenant: &str, queue: &str, offered: f64) -> Exposed {
@@ -30,8 +30,8 @@ fn queue(group: u32, tenant: &str, queue: &str, offered: f64) -> Exposed {
 }
 
 fn with_waits(mut exposed: Exposed) -> Exposed {
-    let value = SeriesValue::Histogram { buckets: vec![(0.5, 1), (20.0, 3)], sum: 41.5, count: 4 };
-    exposed.series.push(Series { family: 1, labels: Vec::new(), value });
+    let value = SeriesValue::Histogram { buckets: Box::new([(0.5, 1), (20.0, 3)]), sum: 41.5, count: 4 };
+    exposed.series.push(Series { family: 1, labels: [].into(), value });
     exposed
 }
 

@@ -4,7 +4,7 @@
 //! registry or the text format. A tier without a family for something does not show it.
 
 use super::catalog::{CATALOG, Row, RowKind, Unit};
-use super::exposed::{Exposed, Series, SeriesValue};
+use super::exposed::{Exposed, Label, Series, SeriesValue};
 use super::facts::Facts;
 use super::families::family;
 use super::figure::Amount;
@@ -13,7 +13,7 @@ use crate::measure::batch::NowLevels;
 use crate::measure::ids::{Count, Level, Span, Tally};
 use crate::measure::totals::{HISTOGRAMS, Totals};
 use crate::time::{EventMs, Millis};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 const SECOND_MS: f64 = 1_000.0;
 
@@ -63,8 +63,7 @@ pub fn expose_counters(totals: &Totals, include: ExposeInclude, out: &mut Vec<Se
             CounterOf::Tally(tally) => totals.tally(tally),
             CounterOf::Revised => totals.revised(),
         };
-        let labels = counter.label.map(|(name, value)| (name, value.to_owned())).into_iter().collect();
-        out.push(Series { family: counter.family, labels, value: SeriesValue::Number(value as f64) });
+        out.push(number(counter.family, &counter.labels, value as f64));
     }
     for (span, at) in HISTOGRAM_FAMILIES.iter() {
         let shipped = matches!(span, Span::WaitAnswered | Span::Handle);
@@ -76,7 +75,7 @@ pub fn expose_counters(totals: &Totals, include: ExposeInclude, out: &mut Vec<Se
             sum: buckets.sum_ms() as f64 / SECOND_MS,
             count: buckets.count(),
         };
-        out.push(Series { family: *at, labels: Vec::new(), value });
+        out.push(Series { family: *at, labels: none(), value });
     }
 }
 
@@ -91,28 +90,29 @@ pub fn expose_window(
     quantiles: bool,
     out: &mut Vec<Series>,
 ) {
-    let window = || ("window", window_name.to_owned());
+    let named = || ("window", window_name.to_owned());
+    let window: Arc<[Label]> = Arc::new([named()]);
     for gauge in GAUGES.iter().filter(|gauge| gauge.row.groups.hold(facts)) {
         let Some(figure) = gauge.row.compute.and_then(|compute| compute(facts)) else { continue };
         let families = gauge.tiers[tier as usize];
         let is_mean = gauge.row.unit == Unit::Seconds;
         if let Some(value) = families.value.filter(|_| quantiles || !is_mean) {
-            out.push(number(value, vec![window()], figure.value()));
+            out.push(number(value, &window, figure.value()));
         }
         if let Some(denominator) = families.denominator {
             let amount = match figure.denominator {
                 Amount::Count(count) => count as f64,
                 Amount::Millis(time_ms) => seconds(time_ms),
             };
-            out.push(number(denominator, vec![window()], amount));
+            out.push(number(denominator, &window, amount));
         }
         let target = targets.find(gauge.row.name, place, facts.pane.start);
         let status = target.map(|target| target.status(Some(figure.value()), figure.cases()));
         if let (Some(missed), Some(Status::Met | Status::AtRisk | Status::Missed)) =
             (MISSED[tier as usize], status)
         {
-            let labels = vec![window(), ("kpi", gauge.row.name.to_owned())];
-            out.push(number(missed, labels, f64::from(u8::from(status == Some(Status::Missed)))));
+            let labels: Arc<[Label]> = Arc::new([named(), ("kpi", gauge.row.name.to_owned())]);
+            out.push(number(missed, &labels, f64::from(u8::from(status == Some(Status::Missed)))));
         }
     }
     for (span, tiers) in QUANTILES.iter() {
@@ -124,10 +124,10 @@ pub fn expose_window(
         let found = values.quantiles_ms([500, 900, 950, 990]).into_iter().flatten();
         let shown = if quantiles { 4 } else { 2 };
         for (q, value_ms) in ["0.5", "0.9", "0.95", "0.99"].into_iter().zip(found).take(shown) {
-            out.push(number(at, vec![window(), ("q", q.to_owned())], seconds(value_ms)));
+            out.push(number(at, &Arc::from([named(), ("q", q.to_owned())]), seconds(value_ms)));
         }
         if quantiles {
-            out.push(number(max, vec![window()], seconds(values.max_ms)));
+            out.push(number(max, &window, seconds(values.max_ms)));
         }
     }
 }
@@ -138,7 +138,7 @@ pub fn expose_levels(current: &[i64; Level::LEN], now: &NowLevels, tier: Tier, o
     let level = |level: Level| current[level.index()];
     let mut gauge = |name: &str, value: Option<f64>| {
         if let (Some(at), Some(value)) = (family(name), value) {
-            out.push(number(at, Vec::new(), value));
+            out.push(number(at, &none(), value));
         }
     };
     let start = |at: Option<EventMs>| at.map(|at| seconds(at.0));
@@ -172,7 +172,7 @@ pub fn expose_queue_agents(current: &[i64; Level::LEN], out: &mut Vec<Series>) {
 #[must_use]
 pub fn expose_queue_name(id: u32, tenant: &str, queue: &str, name: &str) -> Exposed {
     let labels = vec![("tenant", tenant.to_owned()), ("queue", queue.to_owned())];
-    let named = |at| number(at, vec![("name", name.to_owned())], 1.0);
+    let named = |at| number(at, &Arc::from([("name", name.to_owned())]), 1.0);
     let series = family("contact_center_queue_info").map(named).into_iter().collect();
     Exposed { group: id, labels, series }
 }
@@ -180,7 +180,7 @@ pub fn expose_queue_name(id: u32, tenant: &str, queue: &str, name: &str) -> Expo
 /// Event time up to which a tenant's figures are complete.
 pub fn expose_data_timestamp(watermark: EventMs, out: &mut Vec<Series>) {
     if let Some(at) = family("contact_center_data_timestamp_seconds") {
-        out.push(number(at, Vec::new(), seconds(watermark.0)));
+        out.push(number(at, &none(), seconds(watermark.0)));
     }
 }
 
@@ -190,7 +190,7 @@ pub fn expose_target(tier: Tier, targets: &Targets, place: Place<'_>, at: EventM
         let Some(family) = gauge.tiers[tier as usize].target else { continue };
         let Some(target) = targets.find(gauge.row.name, place, at) else { continue };
         let mut bound = |word: &str, value| {
-            out.push(number(family, vec![("bound", word.to_owned())], value));
+            out.push(number(family, &Arc::from([("bound", word.to_owned())]), value));
         };
         match target.goal {
             Goal::AtLeast(least) => bound("at_least", least),
@@ -214,13 +214,19 @@ fn expose_states(
         let agents = current[level.index()];
         if shown(agents) {
             let state = level.name().strip_prefix("agents_").unwrap_or(level.name());
-            out.push(number(at, vec![("state", state.to_owned())], agents as f64));
+            out.push(number(at, &Arc::from([("state", state.to_owned())]), agents as f64));
         }
     }
 }
 
-fn number(family: usize, labels: Vec<(&'static str, String)>, value: f64) -> Series {
-    Series { family, labels, value: SeriesValue::Number(value) }
+fn number(family: usize, labels: &Arc<[Label]>, value: f64) -> Series {
+    Series { family, labels: Arc::clone(labels), value: SeriesValue::Number(value) }
+}
+
+/// No labels, shared by all series that have none.
+fn none() -> Arc<[Label]> {
+    static NONE: LazyLock<Arc<[Label]>> = LazyLock::new(|| Arc::new([]));
+    Arc::clone(&NONE)
 }
 
 fn seconds(value_ms: Millis) -> f64 {
@@ -236,7 +242,7 @@ enum CounterOf {
 
 struct Counter {
     family: usize,
-    label: Option<(&'static str, &'static str)>,
+    labels: Arc<[Label]>,
     of: CounterOf,
 }
 
@@ -256,11 +262,12 @@ static COUNTERS: LazyLock<Vec<Counter>> = LazyLock::new(|| {
         } else {
             None
         };
-        Some(Counter { family: family(name)?, label, of })
+        let labels = label.map_or_else(none, |(name, value)| Arc::from([(name, value.to_owned())]));
+        Some(Counter { family: family(name)?, labels, of })
     };
     let revised = family("contact_center_counts_revised_total").map(|family| Counter {
         family,
-        label: None,
+        labels: none(),
         of: CounterOf::Revised,
     });
     CATALOG.iter().filter_map(of_row).chain(revised).collect()

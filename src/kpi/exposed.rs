@@ -1,6 +1,12 @@
 //! What /metrics shows of a group: families and values, made by merge, rendered by http.
 //!
-//! A family is a row of [`super::families::FAMILIES`]; a series names it by its place there.
+//! A family is a row of [`super::families::FAMILIES`]; a series names it by its place there. There are a hundred series a
+//! queue, so that they are kept small and share their labels.
+
+use std::sync::Arc;
+
+/// A label: name and value.
+pub type Label = (&'static str, String);
 
 /// The type of a metric family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +38,7 @@ pub enum SeriesValue {
     /// Of a histogram.
     Histogram {
         /// Upper bounds (base unit) and cumulative counts, ascending, without +Inf.
-        buckets: Vec<(f64, u64)>,
+        buckets: Box<[(f64, u64)]>,
         /// Sum of all values, base unit.
         sum: f64,
         /// Number of values.
@@ -46,7 +52,7 @@ pub struct Series {
     /// Place in the table of families.
     pub family: usize,
     /// Labels beyond the group's, such as `window` or `q`.
-    pub labels: Vec<(&'static str, String)>,
+    pub labels: Arc<[Label]>,
     /// The value.
     pub value: SeriesValue,
 }
@@ -57,7 +63,7 @@ pub struct Exposed {
     /// The group within its shard: stable for the life of the shard on this copy.
     pub group: u32,
     /// The group's labels, such as `tenant`, `channel`, `queue`.
-    pub labels: Vec<(&'static str, String)>,
+    pub labels: Vec<Label>,
     /// Its series; empty: the group is exposed no more.
     pub series: Vec<Series>,
 }

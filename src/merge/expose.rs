@@ -108,7 +108,8 @@ impl Shard {
     }
 
     fn exposed(&mut self, group: GroupId, tier: Tier, young: bool) -> Exposed {
-        let mut series = Vec::new();
+        // As many as last time: what grows by doubling keeps room for twice as much.
+        let mut series = Vec::with_capacity(self.states[group as usize].series);
         if tier == Tier::Queue {
             let include = ExposeInclude { histograms: self.config.include.histograms };
             match &self.states[group as usize].totals {
@@ -128,12 +129,13 @@ impl Shard {
         }
         let labels = set.dimensions.iter().zip(&values);
         let labels = labels.map(|(dimension, value)| (dimension.label(), (*value).to_owned())).collect();
+        self.states[group as usize].series = series.len();
         Exposed { group, labels, series }
     }
 
     /// Renders the gauges of the group's windows: dearer than its counters and levels, so at a pace of their own.
     fn show_windows(&mut self, group: GroupId, tier: Tier) {
-        let mut series = Vec::new();
+        let mut series = Vec::with_capacity(self.states[group as usize].windows_shown.0.len());
         self.expose_sliding(group, tier, &mut series);
         self.expose_days(group, tier, &mut series);
         self.states[group as usize].windows_shown = (series, self.wall);

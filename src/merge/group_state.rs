@@ -20,6 +20,8 @@ pub struct GroupState {
     pub born: Option<WallMs>,
     /// The gauges of its windows as exposed last, and when.
     pub windows_shown: (Vec<Series>, WallMs),
+    /// How many series it had when it was exposed last.
+    pub series: usize,
     /// Whether its exposition is due.
     pub exposure_due: bool,
     /// Whether it changed since its state record was written.
@@ -36,6 +38,7 @@ impl Default for GroupState {
             as_of: 0,
             born: None,
             windows_shown: (Vec::new(), WallMs(i64::MIN / 2)),
+            series: 0,
             exposure_due: false,
             unsaved: false,
             saved: false,

@@ -165,7 +165,7 @@ fn metrics_show_kpis_and_vitals_and_filter_by_tenant() {
     let exposed = |group, tenant: &str| Exposed {
         group,
         labels: vec![("tenant", tenant.to_owned())],
-        series: vec![Series { family: 0, labels: Vec::new(), value: SeriesValue::Number(7.0) }],
+        series: vec![Series { family: 0, labels: [].into(), value: SeriesValue::Number(7.0) }],
     };
     service.exposition.apply(0, vec![exposed(0, "acme"), exposed(1, "zeta")]);
     let all = service.get("/metrics");
