@@ -21,7 +21,11 @@ fn families() -> &'static [Family] {
 }
 
 fn exposed() -> Vec<Exposed> {
-    let number = |family, labels, number: f64| Series { family, labels, value: SeriesValue::Number(number) };
+    let number = |family, labels: Vec<(&'static str, String)>, number: f64| Series {
+        family,
+        labels: labels.into(),
+        value: SeriesValue::Number(number),
+    };
     let group = |group: u32| {
         let counters = (0..COUNTERS).map(|family| number(family, Vec::new(), f64::from(group) * 17.0));
         let gauges = (COUNTERS..COUNTERS + GAUGES).flat_map(|family| {
