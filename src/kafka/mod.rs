@@ -41,6 +41,7 @@ mod progress;
 #[cfg(test)]
 mod proving;
 mod prune;
+mod quiet;
 mod records;
 mod restore;
 mod seat;

@@ -28,8 +28,6 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-/// How often an idle partition is marked again, so that its time goes on.
-const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a worker says that it is alive.
 const BEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// A commit without an answer for this long is told to whoever asks for readiness.
@@ -200,11 +198,10 @@ impl<R: Role> Worker<R> {
     fn mark_idle(&mut self) {
         let Some(idle_after) = self.post.role.idle_after().filter(|_| !self.held) else { return };
         let (now, wall) = (Instant::now(), self.clock.read().least);
-        for seat in &mut self.seats {
-            let quiet = seat.at_end && !seat.ahead && now.duration_since(seat.quiet_since) >= idle_after;
-            let due = seat.marked_idle.is_none_or(|at| now.duration_since(at) >= IDLE_INTERVAL);
-            if let (true, true, true, Some(stage)) = (quiet, due, seat.seeking.is_none(), &mut seat.stage) {
-                seat.marked_idle = Some(now);
+        for seat in self.seats.iter_mut().filter(|seat| seat.is_open() && !seat.ahead) {
+            if let (true, Some(stage)) =
+                (seat.quiet.is_due(now, idle_after, self.flown_since), &mut seat.stage)
+            {
                 self.post.role.idle(stage, wall);
             }
         }
@@ -217,7 +214,7 @@ impl<R: Role> Worker<R> {
         // Also with one seat: the slower ones that it waits for may have moved to another worker.
         let runner = |seat: &Seat<R::Stage>| Runner {
             stream_time: seat.stream_time,
-            at_end: seat.at_end,
+            at_end: seat.quiet.is_at_end(),
             waits: seat.ahead,
         };
         let runners: Vec<Runner> = self.seats.iter().map(runner).collect();
@@ -228,7 +225,7 @@ impl<R: Role> Worker<R> {
             }
             seat.ahead = wait;
             if wait {
-                seat.at_end = false;
+                seat.quiet.leave_end();
                 pause(&self.consumer, [&seat.source])?;
             } else {
                 seat.seeking = Some(Instant::now());
@@ -261,7 +258,7 @@ impl<R: Role> Worker<R> {
                     let Some(seat) = self.seats.get_mut(at) else { continue };
                     seat.placed = true;
                     seat.seeking = None;
-                    seat.stir(Instant::now());
+                    seat.quiet.stir(Instant::now());
                 }
                 // An assignment takes a moment to reach the broker thread; until then it refuses positions.
                 Err(_) if since.elapsed() < SEEK_TIMEOUT => {
