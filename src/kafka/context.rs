@@ -14,7 +14,7 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -196,16 +196,28 @@ impl ClientContext for PlainContext {
 
 impl ConsumerContext for PlainContext {}
 
-/// Callbacks of a producer: what was not delivered.
+/// Callbacks of a producer: what was delivered and what was not.
 pub struct DeliveryContext {
     observer: Option<Arc<dyn Observer>>,
+    delivered: AtomicUsize,
     failure: Mutex<Option<RDKafkaErrorCode>>,
 }
 
 impl DeliveryContext {
     /// Callbacks that report errors to `observer`, if there is one.
     pub fn new(observer: Option<Arc<dyn Observer>>) -> DeliveryContext {
-        DeliveryContext { observer, failure: Mutex::new(None) }
+        DeliveryContext { observer, delivered: AtomicUsize::new(0), failure: Mutex::new(None) }
+    }
+
+    /// Forgets what was delivered and what was not.
+    pub fn forget(&self) {
+        self.delivered.store(0, Ordering::Relaxed);
+        self.take_failure();
+    }
+
+    /// Records delivered since they were forgotten.
+    pub fn delivered(&self) -> usize {
+        self.delivered.load(Ordering::Relaxed)
     }
 
     /// Why a record was not delivered since the last call; the first reason.
@@ -228,8 +240,12 @@ impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            lock(&self.failure).get_or_insert(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail));
+        match result {
+            Ok(_) => _ = self.delivered.fetch_add(1, Ordering::Relaxed),
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                lock(&self.failure).get_or_insert(code);
+            }
         }
     }
 }

@@ -31,6 +31,7 @@ mod committer;
 mod context;
 mod damage;
 mod damper;
+mod delivery;
 mod fence;
 mod halt;
 mod intake;

@@ -20,9 +20,6 @@ use std::time::{Duration, Instant};
 const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a new topic is looked for.
 const SHOWN_STEP: Duration = Duration::from_millis(50);
-/// Above the largest record: a batch of 768 KiB, a dead letter of 512 KiB with its headers.
-const MAX_MESSAGE_BYTES: &str = "2097152";
-
 /// What a topic must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPlan {
@@ -52,7 +49,8 @@ pub enum Created {
 pub fn plan(config: &KafkaConfig, inputs: &[(String, u32)]) -> Vec<TopicPlan> {
     let names = TopicNames::new(&config.id);
     let topic = |name: &str, partitions: u32, settings: &[(&'static str, &str)]| {
-        let size = [("max.message.bytes", MAX_MESSAGE_BYTES)];
+        let bytes_max = client::MESSAGE_BYTES_MAX.to_string();
+        let size = [("max.message.bytes", bytes_max.as_str())];
         let settings = settings.iter().chain(&size).map(|(key, value)| (*key, (*value).to_owned())).collect();
         TopicPlan { name: name.to_owned(), partitions, follows_input: false, settings }
     };

@@ -73,6 +73,8 @@ pub struct Worker<R: Role> {
     pub(super) flown_since: Option<Instant>,
     pub(super) again: Vec<Sealed>,
     pub(super) refusals: u32,
+    /// Why the last commit did not go through, until one does.
+    pub(super) trouble: Option<String>,
     pub(super) next_commit: Instant,
     pub(super) marks: (u64, u64),
     pub(super) pruner: Option<Pruner>,
@@ -112,6 +114,7 @@ impl<R: Role> Worker<R> {
             flown_since: None,
             again: Vec::new(),
             refusals: 0,
+            trouble: None,
             next_commit: now,
             marks: (u64::try_from(wall_now().0).unwrap_or(0), 0),
             pruner,
@@ -280,11 +283,15 @@ impl<R: Role> Worker<R> {
             let left = self.seats.iter().filter(|seat| seat.stage.is_none()).count() - 1;
             return format!("restoring {}: {} {done} of {end}; {left} more", seat.source, step.name());
         }
+        let waits = self.held || self.flown_since.is_some_and(|since| since.elapsed() > COMMIT_SLOW);
+        if let (true, true, Some(trouble)) = (self.joined, waits, &self.trouble) {
+            return format!("waiting for commits: {trouble}");
+        }
         let reason = if !self.joined {
             "waiting for partitions"
         } else if self.seats.iter().any(|seat| seat.examined) {
             "looking at a batch that cannot be decoded"
-        } else if self.held || self.flown_since.is_some_and(|since| since.elapsed() > COMMIT_SLOW) {
+        } else if waits {
             "waiting for commits: brokers are away or do not answer"
         } else if self.seats.iter().any(|seat| !seat.caught_up) {
             "catching up"
