@@ -48,6 +48,7 @@ mod restore;
 mod seat;
 mod state_reader;
 mod tail;
+mod topic_settings;
 mod transaction;
 mod wait;
 mod watchdog;
