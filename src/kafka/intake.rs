@@ -118,7 +118,7 @@ impl<R: Role> Worker<R> {
             seat.caught_up |= seat.next >= target;
             let lag = if end.reached { 0 } else { end.end.saturating_sub(seat.next).max(0) };
             seat.lag = lag;
-            self.post.observer.lag(&seat.source.topic, seat.source.number(), lag);
+            self.post.observer.lag(R::KIND, &seat.source.topic, seat.source.number(), lag);
         }
     }
 }

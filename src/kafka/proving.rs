@@ -161,7 +161,7 @@ impl Observer for Heard {
     fn restored(&self, _: StageKind, _: &str, partition: u32, offset: i64, _: Duration) {
         self.restored.lock().unwrap().push((partition, offset));
     }
-    fn lag(&self, _: &str, _: u32, _: i64) {}
+    fn lag(&self, _: StageKind, _: &str, _: u32, _: i64) {}
     fn client_error(&self, kind: &'static str) {
         eprintln!("client error: {kind}");
     }

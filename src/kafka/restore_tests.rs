@@ -71,7 +71,7 @@ impl Observer for Deaf {
     fn withdraw_fold(&self, _: &str, _: u32) {}
     fn withdraw_merge(&self, _: &str, _: u32) {}
     fn commit(&self, _: StageKind, _: Option<Trouble>, _: Duration, _: usize) {}
-    fn lag(&self, _: &str, _: u32, _: i64) {}
+    fn lag(&self, _: StageKind, _: &str, _: u32, _: i64) {}
     fn client_error(&self, _: &'static str) {}
     fn beat(&self, _: &str, _: bool, _: &str) {}
 }
