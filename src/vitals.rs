@@ -99,17 +99,12 @@ impl Vitals {
     /// Partitions and shards that said nothing since `since` are shown no more until they do: another copy may have
     /// taken them over.
     pub fn forget_silent(&self, since: Instant) {
-        for origin in self.meters.reports.forget_silent(since) {
-            if let Origin::Fold(topic, partition) = origin {
-                self.withdraw_lag(&topic, partition);
-            }
-        }
+        self.meters.reports.forget_silent(since);
     }
 
-    /// The input partition is no longer ours: its series end, its lag too.
+    /// The input partition is no longer ours: its series end.
     pub fn withdraw_fold(&self, topic: &str, partition: u32) {
         self.meters.reports.withdraw(&Origin::Fold(topic.to_owned(), partition));
-        self.withdraw_lag(topic, partition);
     }
 
     /// The shard is no longer ours: its series end.
@@ -136,17 +131,13 @@ impl Vitals {
         self.meters.poison_offsets.with_label_values(&labels).inc_by(offsets);
     }
 
-    /// Records between our position and the end of the partition.
-    pub fn lag(&self, topic: &str, partition: u32, records: i64) {
-        let labels = [topic, &partition.to_string()];
-        self.meters.consumer_lag.with_label_values(&labels).set(records);
-    }
-
-    /// The partition is no longer read by us.
-    pub fn withdraw_lag(&self, topic: &str, partition: u32) {
-        let labels = [topic, &partition.to_string()];
-        // An error says that there was no such series, which is what is wanted.
-        let _absent = self.meters.consumer_lag.remove_label_values(&labels);
+    /// Records between our position and the end of the partition; shown while its stage's reports are.
+    pub fn lag(&self, stage: StageKind, topic: &str, partition: u32, records: i64) {
+        let origin = match stage {
+            StageKind::Fold => Origin::Fold(topic.to_owned(), partition),
+            StageKind::Merge => Origin::Merge(partition),
+        };
+        self.meters.reports.lag(&origin, topic, records);
     }
 
     /// A partition is being restored: offsets that are still to be read.
@@ -251,7 +242,6 @@ impl Rebalance {
 #[derive(Debug)]
 struct Meters {
     reports: Reports,
-    consumer_lag: IntGaugeVec,
     poison_batches: IntCounterVec,
     poison_offsets: IntCounterVec,
     commits: IntCounterVec,
@@ -272,7 +262,6 @@ impl Meters {
     fn new(registry: &Registry, reports: Reports) -> prometheus::Result<Meters> {
         Ok(Meters {
             reports,
-            consumer_lag: gauges(registry, &table::CONSUMER_LAG)?,
             poison_batches: counters(registry, &table::POISON_BATCHES)?,
             poison_offsets: counters(registry, &table::POISON_OFFSETS)?,
             commits: counters(registry, &table::COMMITS)?,

@@ -5,7 +5,7 @@ use super::lines::Lines;
 use super::run::kafka_config;
 use super::{Failure, settings, wall_now};
 use crate::event::{Event, Kind, Limits, decode};
-use crate::kafka::check::probe;
+use crate::kafka::check::inspect;
 use crate::settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -37,7 +37,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
 fn connect(settings: &Settings) -> Result<usize, Failure> {
     let mut sample = Sample::default();
     let limits = Limits::default();
-    let found = probe(&kafka_config(settings), |value| sample.take(value.unwrap_or_default(), limits))
+    let found = inspect(&kafka_config(settings), |value| sample.take(value.unwrap_or_default(), limits))
         .map_err(|error| Failure::Usage(error.to_string()))?;
     say(&format!("brokers: {}", found.brokers.join(", ")));
     for (topic, partitions) in &found.inputs {
@@ -46,6 +46,9 @@ fn connect(settings: &Settings) -> Result<usize, Failure> {
     say(&format!("own topics present: {}", found.present.len()));
     for topic in &found.missing {
         say(&format!("own topic missing: {topic}; run intraday topics create"));
+    }
+    for oddity in &found.oddities {
+        say(oddity);
     }
     sample.print();
     Ok(found.missing.len() + sample.problems())

@@ -107,7 +107,6 @@ impl Observer for Watch {
 
     fn withdraw_merge(&self, topic: &str, shard: u32) {
         self.vitals.withdraw_merge(shard);
-        self.vitals.withdraw_lag(topic, shard);
         self.vitals.restore_ended(StageKind::Merge, topic, shard);
         lock(&self.epochs).remove(&shard);
         self.exposition.withdraw(shard);
@@ -163,8 +162,8 @@ impl Observer for Watch {
         self.vitals.passed_over(topic, partition, offsets.unsigned_abs());
     }
 
-    fn lag(&self, topic: &str, partition: u32, records: i64) {
-        self.vitals.lag(topic, partition, records);
+    fn lag(&self, stage: StageKind, topic: &str, partition: u32, records: i64) {
+        self.vitals.lag(stage, topic, partition, records);
     }
 
     fn client_error(&self, kind: &'static str) {

@@ -27,7 +27,7 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
     tracing::info!(address = %front.address(), id = %kafka.id, instance = %kafka.instance, "serving");
     let starting = front.health.worker("start");
     let (asked, asking) = (Arc::clone(&kafka), starting.clone());
-    let Some(inputs) = front.unless_signal(&mut signals, move || check_at_last(&asked, &asking)) else {
+    let Some(inputs) = front.unless_signal(&mut signals, move || check_at_last(&asked, &asking))? else {
         tracing::info!("stopped before the start");
         front.close(CLOSE_PATIENCE);
         return Ok(());

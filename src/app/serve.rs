@@ -95,11 +95,14 @@ impl Front {
     }
 
     /// Does `work` on a thread of its own; `None` if a signal comes first.
+    ///
+    /// # Errors
+    /// The work panicked.
     pub fn unless_signal<T: Send + 'static>(
         &self,
         signals: &mut Signals,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> Result<Option<T>, Failure> {
         let (done, result) = oneshot::channel();
         std::thread::spawn(move || {
             // Nobody listens once a signal has come.
@@ -107,8 +110,8 @@ impl Front {
         });
         self.runtime.block_on(async {
             tokio::select! {
-                _ = signals.first() => None,
-                result = result => result.ok(),
+                _ = signals.first() => Ok(None),
+                result = result => outcome(result).map(Some),
             }
         })
     }
@@ -127,7 +130,7 @@ impl Front {
                     tracing::info!(signal, "stopping");
                     None
                 }
-                failure = failure => failure.ok().flatten(),
+                failure = failure => outcome(failure).unwrap_or_else(|panic| Some(panic.to_string())),
             }
         })
     }
@@ -148,7 +151,28 @@ impl Front {
     }
 }
 
+/// What a thread came to. One that panicked has said so itself and sends nothing, which is no success.
+fn outcome<T>(result: Result<T, oneshot::error::RecvError>) -> Result<T, Failure> {
+    result.map_err(|_| Failure::Run("a thread panicked; a defect, please report it".to_owned()))
+}
+
 fn names(settings: &Settings) -> Vec<QueueName> {
     let names = settings.names.iter().cloned();
     names.map(|row| QueueName { tenant: row.tenant, queue: row.queue, name: row.name }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panicked_is_a_failure_and_no_signal() {
+        let (done, result) = oneshot::channel::<u32>();
+        drop(done);
+        let Err(Failure::Run(text)) = outcome(result.blocking_recv()) else { panic!("no failure") };
+        assert!(text.contains("panicked"), "{text}");
+        let (done, result) = oneshot::channel();
+        done.send(7).unwrap();
+        assert_eq!(outcome(result.blocking_recv()).ok(), Some(7));
+    }
 }

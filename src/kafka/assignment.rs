@@ -160,22 +160,11 @@ impl<R: Role> Worker<R> {
 
     /// Lets the consumer read the partition of a seat from where its stage goes on.
     pub(super) fn place(&self, seat: &Seat<R::Stage>) -> Result<(), KafkaError> {
-        let at = |seat: &Seat<R::Stage>| (seat.source.clone(), Offset::Offset(seat.next));
         let mut list = TopicPartitionList::new();
-        match self.post.config.mode {
-            Mode::ExactlyOnce => {
-                let (source, offset) = at(seat);
-                list.add_partition_offset(&source.topic, source.partition, offset)?;
-                self.consumer.incremental_assign(&list)
-            }
-            Mode::None => {
-                // Without a group there is only the whole: each goes on at its next offset.
-                for (source, offset) in self.seats.iter().filter(|s| s.placed || s.era == seat.era).map(at) {
-                    list.add_partition_offset(&source.topic, source.partition, offset)?;
-                }
-                self.consumer.assign(&list)
-            }
-        }
+        list.add_partition_offset(&seat.source.topic, seat.source.partition, Offset::Offset(seat.next))?;
+        // Also without a group: where the whole is assigned anew while a partition of the last whole still stops, the
+        // client stops it a second time and ends the process by an assertion.
+        self.consumer.incremental_assign(&list)
     }
 
     /// Takes these from the consumer for now; they stay ours.
@@ -183,11 +172,7 @@ impl<R: Role> Worker<R> {
         let failed = |error: KafkaError| Stop(format!("partitions cannot be put back: {error}"));
         let placed = self.seats.iter().filter(|seat| seat.placed && sources.contains(&seat.source));
         let list = list_at(placed.map(|seat| &seat.source), Offset::Invalid).map_err(failed)?;
-        match self.post.config.mode {
-            Mode::ExactlyOnce => self.consumer.incremental_unassign(&list).map_err(failed)?,
-            // Each placing assigns all.
-            Mode::None => self.consumer.pause(&list).map_err(failed)?,
-        }
+        self.consumer.incremental_unassign(&list).map_err(failed)?;
         for seat in self.seats.iter_mut().filter(|seat| sources.contains(&seat.source)) {
             seat.placed = false;
         }

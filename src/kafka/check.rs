@@ -7,6 +7,7 @@ use super::config::KafkaConfig;
 use super::context::PlainContext;
 use super::error::KafkaError;
 use super::source::Source;
+use super::topic_settings;
 use super::topics::{asker, inputs, partitions, plan};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
@@ -23,7 +24,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct Inspection {
     /// Brokers, as `host:port`.
     pub brokers: Vec<String>,
     /// Input topics with their partitions.
@@ -32,6 +33,8 @@ pub struct Findings {
     pub present: Vec<String>,
     /// The service's own topics that are missing: `intraday topics create` makes them.
     pub missing: Vec<String>,
+    /// What is odd about the settings of those that are there, in sentences.
+    pub oddities: Vec<String>,
     /// Records of the sample by result.
     pub sample: BTreeMap<String, u64>,
 }
@@ -39,28 +42,31 @@ pub struct Findings {
 /// Looks at brokers and topics, and hands the newest records of the input to `sort`, which names a result.
 ///
 /// # Errors
-/// Brokers cannot be reached or an input topic does not exist.
-pub fn probe(
+/// Brokers cannot be reached, an input topic does not exist, or one of ours loses records that a restart needs.
+pub fn inspect(
     config: &KafkaConfig,
     mut sort: impl FnMut(Option<&[u8]>) -> String,
-) -> Result<Findings, KafkaError> {
+) -> Result<Inspection, KafkaError> {
     client::validate(config)?;
     let asker = asker(config)?;
     let metadata = asker
         .fetch_metadata(config.input_topics.first().map(String::as_str), ASK_TIMEOUT)
         .map_err(KafkaError::client(format!("asking {}", config.brokers)))?;
-    let mut found = Findings {
+    let mut found = Inspection {
         brokers: metadata.brokers().iter().map(|b| format!("{}:{}", b.host(), b.port())).collect(),
         inputs: inputs(config)?,
-        ..Findings::default()
+        ..Inspection::default()
     };
     found.brokers.sort();
+    let mut present = Vec::new();
     for topic in plan(config, &found.inputs) {
         match partitions(&asker, config, &topic.name)? {
-            Some(_) => found.present.push(topic.name),
+            Some(_) => present.push(topic),
             None => found.missing.push(topic.name),
         }
     }
+    found.oddities = topic_settings::oddities(config, &present)?;
+    found.present = present.into_iter().map(|topic| topic.name).collect();
     let failed = KafkaError::client("reading a sample of the input");
     sample(config, &found.inputs, |value| *found.sample.entry(sort(value)).or_default() += 1)
         .map_err(failed)?;

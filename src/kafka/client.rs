@@ -34,6 +34,8 @@ pub const OWNED: &[&str] = &[
     "transactional.id",
 ];
 
+/// The largest record that is sent, and the largest batch that the service's own topics take.
+pub const MESSAGE_BYTES_MAX: u32 = 8 * 1024 * 1024;
 /// Longest time between two polls of a member.
 const POLL_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// How often clients report positions: lag and "at the end" follow it.
@@ -101,11 +103,11 @@ pub fn reader(config: &KafkaConfig, role: &str, purpose: &str) -> ClientConfig {
     consumer(config, role, purpose, &[("fetch.wait.max.ms", "100")])
 }
 
-/// Of a worker's producer; transactional where the mode says so.
+/// Of a worker's producer, whose transactions may take `span`; transactional where the mode says so.
 #[must_use]
-pub fn producer(config: &KafkaConfig, worker: &str) -> ClientConfig {
+pub fn producer(config: &KafkaConfig, worker: &str, span: Duration) -> ClientConfig {
     // A record that is not delivered must fail before its transaction does, so that the abort is ours.
-    let message_timeout = config.transaction_timeout.saturating_sub(Duration::from_secs(2));
+    let message_timeout = span.saturating_sub(Duration::from_secs(2));
     let mut client = assemble(
         config,
         worker,
@@ -115,6 +117,8 @@ pub fn producer(config: &KafkaConfig, worker: &str) -> ClientConfig {
             // The default of 100 ms would be added to each commit whose predecessor's markers are still being written.
             ("retry.backoff.ms", "5"),
             ("queue.buffering.max.kbytes", "65536"),
+            // A single record above the default of 1 MB would be refused for ever.
+            ("message.max.bytes", &MESSAGE_BYTES_MAX.to_string()),
         ],
         &[("acks", "all"), ("enable.idempotence", "true")],
     );
@@ -122,7 +126,7 @@ pub fn producer(config: &KafkaConfig, worker: &str) -> ClientConfig {
     if config.mode == Mode::ExactlyOnce {
         client
             .set("transactional.id", format!("{}-{}-{worker}", config.id, config.instance))
-            .set("transaction.timeout.ms", millis(config.transaction_timeout));
+            .set("transaction.timeout.ms", millis(span));
     }
     client
 }
@@ -198,6 +202,8 @@ fn millis(span: Duration) -> String {
 mod tests {
     use super::*;
 
+    const SPAN: Duration = Duration::from_secs(10);
+
     fn config(client: &[(&str, &str)]) -> KafkaConfig {
         KafkaConfig {
             client: client.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
@@ -211,7 +217,7 @@ mod tests {
         let member = member(&config, "fold", "fold0");
         assert_eq!(member.get("fetch.min.bytes"), Some("1"));
         assert_eq!(member.get("sasl.mechanism"), Some("PLAIN"));
-        assert_eq!(producer(&config, "fold0").get("acks"), Some("all"));
+        assert_eq!(producer(&config, "fold0", SPAN).get("acks"), Some("all"));
         assert!(
             matches!(validate(&config), Err(KafkaError::OwnedProperty { property }) if property == "acks")
         );
@@ -223,14 +229,14 @@ mod tests {
         let member = member(&config, "merge", "merge1");
         assert_eq!(member.get("group.id"), Some("intraday.merge"));
         assert_eq!(member.get("group.instance.id"), Some("intraday-0-merge1"));
-        assert_eq!(producer(&config, "merge1").get("transactional.id"), Some("intraday-0-merge1"));
+        assert_eq!(producer(&config, "merge1", SPAN).get("transactional.id"), Some("intraday-0-merge1"));
         assert_eq!(member.get("isolation.level"), Some("read_committed"));
         assert_eq!(member.get("auto.offset.reset"), Some("error"));
     }
 
     #[test]
     fn a_record_fails_before_its_transaction_does() {
-        let client = producer(&config(&[]), "fold0");
+        let client = producer(&config(&[]), "fold0", SPAN);
         let ms = |property: &str| client.get(property).unwrap().parse::<u64>().unwrap();
         assert!(ms("message.timeout.ms") < ms("transaction.timeout.ms"));
     }
@@ -239,7 +245,7 @@ mod tests {
     fn without_transactions_nothing_is_joined_and_nothing_is_transactional() {
         let config = KafkaConfig { mode: Mode::None, ..config(&[]) };
         assert_eq!(member(&config, "fold", "fold0").get("group.instance.id"), None);
-        assert_eq!(producer(&config, "fold0").get("transactional.id"), None);
+        assert_eq!(producer(&config, "fold0", SPAN).get("transactional.id"), None);
         assert_eq!(reader(&config, "fold", "restore").get("isolation.level"), Some("read_uncommitted"));
     }
 

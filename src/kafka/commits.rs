@@ -161,10 +161,12 @@ impl<R: Role> Worker<R> {
         if let Some((kind, trouble)) = trouble {
             tracing::warn!(worker = self.post.name, ?kind, trouble, "a commit did not go through");
             self.refusals += 1;
+            self.trouble = Some(trouble);
             let pause = Duration::from_millis(50 * u64::from(self.refusals)).min(AGAIN_PAUSE_MAX);
             self.next_commit = Instant::now() + pause;
         } else {
             self.refusals = 0;
+            self.trouble = None;
             self.flown_since = None;
         }
         let mut elsewhere = Vec::new();

@@ -3,6 +3,7 @@
 //! Must never know: stages, rebalances. It keeps nothing between handovers but its producer.
 
 use super::config::{KafkaConfig, Mode};
+use super::delivery::Allowance;
 use super::error::KafkaError;
 use super::halt::Halt;
 use super::handover::{Fate, Handover, Outcome, Reply, Sealed, Trouble, fate};
@@ -57,6 +58,7 @@ impl Committer {
             turns,
             line: None,
             fenced: 0,
+            allowance: Allowance::default(),
         };
         let thread = std::thread::Builder::new()
             .name(format!("commit-{worker}"))
@@ -84,6 +86,7 @@ struct Desk {
     line: Option<Line>,
     /// Producers in a row that were displaced before a handover went through.
     fenced: u32,
+    allowance: Allowance,
 }
 
 impl Desk {
@@ -111,18 +114,37 @@ impl Desk {
     }
 
     fn perform(&mut self, handover: Handover) -> Reply {
+        if self.allowance.relax()
+            && let Err(reason) = self.reopen()
+        {
+            return Reply::Failed(reason);
+        }
         let begun = Instant::now();
-        let Some(line) = &self.line else {
+        let Some(line) = &mut self.line else {
             return Reply::Failed("the committer has no producer".to_owned());
         };
         let result = line.perform(&handover);
+        let slow = line.is_slow();
+        if self.allowance.count(begun.elapsed(), slow, self.config.transaction_timeout) {
+            let span_ms = self.span().as_millis();
+            tracing::warn!(
+                worker = self.worker,
+                span_ms,
+                "a commit needs more time; its transactions have more"
+            );
+        }
         let sealed = handover.sealed;
         let (sealed, records, trouble) = match result {
             Ok(records) => {
                 self.fenced = 0;
                 (all(sealed, Fate::Done), records, None)
             }
-            Err(Failure::Aborted(cause)) => (all(sealed, Fate::Again), 0, Some((Trouble::Aborted, cause))),
+            Err(Failure::Aborted(cause)) => {
+                if slow && let Err(reason) = self.reopen() {
+                    return Reply::Failed(reason);
+                }
+                (all(sealed, Fate::Again), 0, Some((Trouble::Aborted, cause)))
+            }
             Err(Failure::Impossible(cause)) => return Reply::Failed(cause),
             Err(failure @ (Failure::Unknown(_) | Failure::Fenced(_))) => {
                 let (kind, cause) = match failure {
@@ -139,6 +161,11 @@ impl Desk {
             }
         };
         Reply::Ended(Outcome { sealed, took: begun.elapsed(), records, trouble })
+    }
+
+    /// How long a transaction may take at present.
+    fn span(&self) -> Duration {
+        self.allowance.span(self.config.transaction_timeout)
     }
 
     /// After an unknown outcome: a new producer ends the old one's transaction, then the stored offsets decide.
@@ -169,7 +196,8 @@ impl Desk {
         // The old producer goes first: two of one name would fence each other.
         self.line = None;
         loop {
-            match Line::open(&self.config, self.role, &self.worker, &self.observer) {
+            let names = (self.role, self.worker.as_str());
+            match Line::open(&self.config, names, &self.observer, self.span(), self.turns.clone()) {
                 Ok(line) => {
                     self.line = Some(line);
                     return Ok(());

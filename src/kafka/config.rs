@@ -104,7 +104,7 @@ impl Default for KafkaConfig {
             merge_workers: 1,
             commit_interval: Duration::from_millis(100),
             publish_interval: Duration::from_millis(200),
-            session_timeout: Duration::from_secs(15),
+            session_timeout: Duration::from_secs(10),
             transaction_timeout: Duration::from_secs(10),
             idle_after: Duration::from_secs(5),
             max_ahead_ms: 5 * MINUTE_MS,

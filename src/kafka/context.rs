@@ -14,12 +14,15 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// What all clients of the process report together: a broker that is away is one event, not one for each client.
 static LINES: Damper = Damper::new();
+
+/// A broker that a partition is read from answers several times a second; one that was silent for this long is away.
+const SILENCE_MAX_US: i64 = 2_000_000;
 
 /// A change of a worker's partitions, to be answered after `poll` has returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct PartitionEnd {
     pub end: i64,
     /// Whether nothing is left to be polled.
     pub reached: bool,
+    /// Whether the broker that it is read from answers at this moment; else it is what the client remembers.
+    pub told: bool,
 }
 
 /// Callbacks of a worker's consumer.
@@ -191,16 +196,28 @@ impl ClientContext for PlainContext {
 
 impl ConsumerContext for PlainContext {}
 
-/// Callbacks of a producer: what was not delivered.
+/// Callbacks of a producer: what was delivered and what was not.
 pub struct DeliveryContext {
     observer: Option<Arc<dyn Observer>>,
+    delivered: AtomicUsize,
     failure: Mutex<Option<RDKafkaErrorCode>>,
 }
 
 impl DeliveryContext {
     /// Callbacks that report errors to `observer`, if there is one.
     pub fn new(observer: Option<Arc<dyn Observer>>) -> DeliveryContext {
-        DeliveryContext { observer, failure: Mutex::new(None) }
+        DeliveryContext { observer, delivered: AtomicUsize::new(0), failure: Mutex::new(None) }
+    }
+
+    /// Forgets what was delivered and what was not.
+    pub fn forget(&self) {
+        self.delivered.store(0, Ordering::Relaxed);
+        self.take_failure();
+    }
+
+    /// Records delivered since they were forgotten.
+    pub fn delivered(&self) -> usize {
+        self.delivered.load(Ordering::Relaxed)
     }
 
     /// Why a record was not delivered since the last call; the first reason.
@@ -223,8 +240,12 @@ impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            lock(&self.failure).get_or_insert(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail));
+        match result {
+            Ok(_) => _ = self.delivered.fetch_add(1, Ordering::Relaxed),
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                lock(&self.failure).get_or_insert(code);
+            }
         }
     }
 }
@@ -232,7 +253,22 @@ impl ProducerContext for DeliveryContext {
 /// What is read of a client's statistics.
 #[derive(Deserialize)]
 struct Statistics {
+    brokers: BTreeMap<String, BrokerStatistics>,
     topics: BTreeMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    nodeid: i32,
+    state: String,
+    /// Microseconds since it last sent anything; -1 if nothing on this connection.
+    rxidle: i64,
+}
+
+impl BrokerStatistics {
+    fn answers(&self) -> bool {
+        self.state == "UP" && (0..SILENCE_MAX_US).contains(&self.rxidle)
+    }
 }
 
 #[derive(Deserialize)]
@@ -243,6 +279,7 @@ struct TopicStatistics {
 #[derive(Deserialize)]
 struct PartitionStatistics {
     partition: i32,
+    broker: i32,
     fetch_state: String,
     fetchq_cnt: i64,
     next_offset: i64,
@@ -252,6 +289,7 @@ struct PartitionStatistics {
 
 impl Statistics {
     fn ends(self) -> Vec<PartitionEnd> {
+        let answers = |id: i32| self.brokers.values().any(|broker| broker.nodeid == id && broker.answers());
         let mut ends = Vec::new();
         for (topic, TopicStatistics { partitions }) in self.topics {
             for partition in partitions.into_values() {
@@ -262,7 +300,7 @@ impl Statistics {
                 let end = if partition.ls_offset < 0 { partition.hi_offset } else { partition.ls_offset };
                 let reached = partition.fetchq_cnt == 0 && partition.next_offset >= end;
                 let source = Source::new(&topic, partition.partition);
-                ends.push(PartitionEnd { source, end, reached });
+                ends.push(PartitionEnd { source, end, reached, told: answers(partition.broker) });
             }
         }
         ends
@@ -311,21 +349,37 @@ mod tests {
 
     #[test]
     fn the_end_is_reached_when_nothing_is_left_to_fetch_or_to_poll() {
-        let partition = |number: i32, state: &str, queued: i64, next: i64| {
+        let partition = |number: i32, broker: i32, state: &str, queued: i64, next: i64| {
             format!(
-                "\"{number}\":{{\"partition\":{number},\"fetch_state\":\"{state}\",\"fetchq_cnt\":{queued},\
-                 \"next_offset\":{next},\"ls_offset\":9,\"hi_offset\":12,\"other\":1}}"
+                "\"{number}\":{{\"partition\":{number},\"broker\":{broker},\"fetch_state\":\"{state}\",\
+                 \"fetchq_cnt\":{queued},\"next_offset\":{next},\"ls_offset\":9,\"hi_offset\":12,\"other\":1}}"
             )
         };
+        let broker = |id: i32, state: &str, idle_us: i64| {
+            format!("\"b{id}\":{{\"nodeid\":{id},\"state\":\"{state}\",\"rxidle\":{idle_us}}}")
+        };
+        let brokers = [
+            broker(-1, "INIT", -1),
+            broker(1, "UP", 20_000),
+            broker(2, "DOWN", 20_000),
+            broker(3, "UP", 9_000_000),
+        ];
+        let partitions = [
+            partition(0, 1, "active", 0, 9),
+            partition(1, 1, "active", 2, 9),
+            partition(2, 1, "none", 0, 9),
+            partition(3, 2, "active", 0, 9),
+            partition(4, 3, "active", 0, 9),
+            partition(-1, -1, "active", 0, 9),
+        ];
         let text = format!(
-            "{{\"ts\":1,\"topics\":{{\"t\":{{\"age\":1,\"partitions\":{{{},{},{},{}}}}}}}}}",
-            partition(0, "active", 0, 9),
-            partition(1, "active", 2, 9),
-            partition(2, "none", 0, 9),
-            partition(-1, "active", 0, 9),
+            "{{\"ts\":1,\"brokers\":{{{}}},\"topics\":{{\"t\":{{\"age\":1,\"partitions\":{{{}}}}}}}}}",
+            brokers.join(","),
+            partitions.join(","),
         );
         let ends = serde_json::from_str::<Statistics>(&text).unwrap().ends();
-        let seen: Vec<_> = ends.iter().map(|end| (end.source.partition, end.end, end.reached)).collect();
-        assert_eq!(seen, [(0, 9, true), (1, 9, false)]);
+        let seen: Vec<_> =
+            ends.iter().map(|end| (end.source.partition, end.end, end.reached, end.told)).collect();
+        assert_eq!(seen, [(0, 9, true, true), (1, 9, false, true), (3, 9, true, false), (4, 9, true, false)]);
     }
 }

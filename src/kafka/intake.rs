@@ -105,7 +105,7 @@ impl<R: Role> Worker<R> {
             if !seat.is_open() {
                 continue;
             }
-            if end.reached && !seat.ahead {
+            if end.reached && end.told && !seat.ahead {
                 seat.settle(now);
             }
             // Under steady load the end itself is seldom met: reaching what was the end counts as caught up.
@@ -118,7 +118,7 @@ impl<R: Role> Worker<R> {
             seat.caught_up |= seat.next >= target;
             let lag = if end.reached { 0 } else { end.end.saturating_sub(seat.next).max(0) };
             seat.lag = lag;
-            self.post.observer.lag(&seat.source.topic, seat.source.number(), lag);
+            self.post.observer.lag(R::KIND, &seat.source.topic, seat.source.number(), lag);
         }
     }
 }
@@ -144,7 +144,7 @@ fn take<R: Role>(
     let Some(seat) = seats.get_mut(*last).filter(|seat| seat.is_open() && offset >= seat.next) else {
         return Ok(false);
     };
-    seat.stir(now);
+    seat.quiet.stir(now);
     let Some(stage) = &mut seat.stage else { return Ok(false) };
     let appended = match message.timestamp() {
         Timestamp::LogAppendTime(at) => Some(WallMs(at)),

@@ -61,7 +61,7 @@ pub trait Observer: Send + Sync {
         let _ = (topic, partition, offsets);
     }
     /// Records between a stage's position and the end of its partition.
-    fn lag(&self, topic: &str, partition: u32, records: i64);
+    fn lag(&self, stage: StageKind, topic: &str, partition: u32, records: i64);
     /// A client reported an error that it deals with itself, of a kind of a closed set.
     fn client_error(&self, kind: &'static str);
     /// A worker is alive; `reason` says what it waits for while it is not ready.

@@ -129,22 +129,33 @@ fn examine(reader: &BaseConsumer<PlainContext>, doubt: &Doubt) -> Result<Finding
     if *next < begin {
         return Ok(Finding::Gone { begin });
     }
-    let first = look(reader, source, *next)?;
+    judge(*next, end, |offset| look(reader, source, offset))
+}
+
+/// What the looks at a position and behind it come to.
+fn judge<E>(next: i64, end: i64, mut look: impl FnMut(i64) -> Result<Look, E>) -> Result<Finding, E> {
+    let first = look(next)?;
     for _ in 1..ATTEMPTS {
         match &first {
             Look::Record => return Ok(Finding::Readable),
             Look::End => return Ok(Finding::AtEnd),
-            Look::Bad(_) | Look::Silent if look(reader, source, *next)? == first => {}
+            Look::Bad(_) | Look::Silent if look(next)? == first => {}
             Look::Bad(_) | Look::Silent => {
                 return Ok(Finding::Away("each look gives something else".to_owned()));
             }
         }
     }
-    // Silence says something only while the broker answers for the same partition elsewhere.
-    if first == Look::Silent && look(reader, source, end)? != Look::End {
-        return Ok(Finding::Away("the partition gives nothing, not even its end".to_owned()));
+    if first == Look::Silent {
+        // Silence says something only while the broker answers for the same partition elsewhere.
+        if look(end)? != Look::End {
+            return Ok(Finding::Away("the partition gives nothing, not even its end".to_owned()));
+        }
+        // One that was hanging and has just come back gives its records now.
+        if look(next)? != Look::Silent {
+            return Ok(Finding::Away("the partition was silent and is no longer".to_owned()));
+        }
     }
-    let last = last_alike(*next, end, |offset| look(reader, source, offset).map(|look| look == first))?;
+    let last = last_alike(next, end, |offset| look(offset).map(|look| look == first))?;
     let reason = match first {
         Look::Bad(reason) => reason,
         _ => "the client gives neither records nor an error".to_owned(),
@@ -211,6 +222,26 @@ mod tests {
             assert_eq!(found, Ok(last));
             assert!(looks <= 40, "{looks} looks for {first}..{last}");
         }
+    }
+
+    #[test]
+    fn a_broker_that_hung_and_comes_back_while_the_end_is_looked_at_loses_no_record() {
+        let mut looks = 0;
+        let found: Result<Finding, ()> = judge(5, 9, |offset| {
+            looks += 1;
+            let hangs = looks <= ATTEMPTS;
+            Ok(if hangs {
+                Look::Silent
+            } else if offset == 9 {
+                Look::End
+            } else {
+                Look::Record
+            })
+        });
+        assert!(matches!(found, Ok(Finding::Away(_))), "{found:?}");
+        let silent: Result<Finding, ()> =
+            judge(5, 9, |offset| Ok(if offset == 9 { Look::End } else { Look::Silent }));
+        assert!(matches!(silent, Ok(Finding::Damaged { last: 8, .. })), "{silent:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tests of the worker as a whole, with a stage that only counts: on the mock cluster, without transactions.
 
-use super::check::probe;
+use super::check::inspect;
 use super::config::{KafkaConfig, Mode, StartFrom};
 use super::context::PlainContext;
 use super::halt::Halt;
@@ -161,7 +161,7 @@ impl Observer for Heard {
     fn restored(&self, _: StageKind, _: &str, partition: u32, offset: i64, _: Duration) {
         self.restored.lock().unwrap().push((partition, offset));
     }
-    fn lag(&self, _: &str, _: u32, _: i64) {}
+    fn lag(&self, _: StageKind, _: &str, _: u32, _: i64) {}
     fn client_error(&self, kind: &'static str) {
         eprintln!("client error: {kind}");
     }
@@ -340,10 +340,10 @@ fn the_tail_hands_over_results_and_ends_when_told() {
 }
 
 #[test]
-fn a_probe_finds_brokers_topics_and_sorts_the_newest_records() {
+fn an_inspection_finds_brokers_topics_and_sorts_the_newest_records() {
     let (_broker, config, inputs) = demo(1);
     produce(&config, 0, 600);
-    let found = probe(&config, |value| String::from_utf8(value.unwrap().to_vec()).unwrap()).unwrap();
+    let found = inspect(&config, |value| String::from_utf8(value.unwrap().to_vec()).unwrap()).unwrap();
     assert_eq!(found.inputs, inputs);
     assert_eq!((found.brokers.len(), found.present.len(), found.missing.len()), (1, 5, 0));
     // 100 records over three partitions: 33 of each.

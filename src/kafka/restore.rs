@@ -174,7 +174,8 @@ impl<R: Role> Restorer<R> {
         let source = &order.source;
         let state_source = Source::new(&self.role.state_topic(source), source.partition);
         let mut state = StateReader::open(self, &state_source)?;
-        let deadline = Instant::now() + self.config.restore_timeout;
+        // For silence: a large state that keeps coming may take longer.
+        let mut deadline = Instant::now() + self.config.restore_timeout;
         let mut tried = None;
         let mut last = Stop("nothing was read".to_owned());
         loop {
@@ -183,7 +184,7 @@ impl<R: Role> Restorer<R> {
             if !fault::is_off(Guard::HeadEqualsOffset) {
                 state.settle(self, order, deadline)?;
             }
-            state.read(order, deadline)?;
+            deadline = state.read(order, deadline, self.config.restore_timeout)?;
             match &stored {
                 None if state.records.is_empty() => return self.begin(asker, source),
                 Some(stored) if !state.records.is_empty() => {
@@ -273,7 +274,7 @@ impl<R: Role> Restorer<R> {
         let mut next = from;
         order.progress.tell(Step::Replay, 0, until - from);
         let reader = self.reader(&order.source, Offset::Offset(from), "replay")?;
-        let deadline = Instant::now() + self.config.restore_timeout;
+        let mut deadline = Instant::now() + self.config.restore_timeout;
         while !order.cancelled.load(Ordering::Relaxed) {
             // The record before the committed offset was read, so it is there. The end that readers are told says
             // nothing: after a broker's crash it is for a moment behind what was committed.
@@ -284,6 +285,7 @@ impl<R: Role> Restorer<R> {
                 Some(Ok(message)) if message.offset() >= until => return Ok(()),
                 Some(Ok(message)) => {
                     next = message.offset() + 1;
+                    deadline = Instant::now() + self.config.restore_timeout;
                     order.progress.tell(Step::Replay, next - from, until - from);
                     self.role.take(
                         stage,
@@ -306,13 +308,15 @@ impl<R: Role> Restorer<R> {
                 Some(Err(error)) if is_undecodable(&error) => {
                     return Err(undecodable(&order.source, next, &error).into());
                 }
-                Some(Err(error)) => tracing::warn!(%error, source = %order.source, "replaying"),
-                None if Instant::now() >= deadline => {
+                Some(Err(error)) if Instant::now() < deadline => {
+                    tracing::warn!(%error, source = %order.source, "replaying");
+                }
+                Some(Err(_)) | None if Instant::now() >= deadline => {
                     return Err(Hitch::Away(format!(
                         "its records from {from} to {until} cannot be read in time"
                     )));
                 }
-                None => {}
+                Some(Err(_)) | None => {}
             }
         }
         Err(Hitch::Final(Stop("no longer ours".to_owned())))

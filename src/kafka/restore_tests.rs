@@ -71,7 +71,7 @@ impl Observer for Deaf {
     fn withdraw_fold(&self, _: &str, _: u32) {}
     fn withdraw_merge(&self, _: &str, _: u32) {}
     fn commit(&self, _: StageKind, _: Option<Trouble>, _: Duration, _: usize) {}
-    fn lag(&self, _: &str, _: u32, _: i64) {}
+    fn lag(&self, _: StageKind, _: &str, _: u32, _: i64) {}
     fn client_error(&self, _: &'static str) {}
     fn beat(&self, _: &str, _: bool, _: &str) {}
 }
@@ -102,4 +102,33 @@ fn a_replay_ends_where_it_was_committed_and_not_where_readers_are_told() {
         restorer.replay(&order, &mut stage, 0, 5).unwrap();
     });
     assert_eq!(stage, 5, "the stage has all that was committed");
+}
+
+#[test]
+fn a_replay_that_goes_on_may_take_longer_than_the_deadline_for_silence() {
+    let restore_timeout = Duration::from_secs(3);
+    let mut config = KafkaConfig { mode: Mode::None, shards: 1, restore_timeout, ..KafkaConfig::default() };
+    let broker = DemoBroker::start(&config, 1).unwrap();
+    config.brokers = broker.brokers().to_owned();
+    let topic = config.input_topics[0].clone();
+    let mut producer = EventProducer::new(&config, &topic).unwrap();
+    let config = Arc::new(config);
+    let (role, observer) = (Arc::new(OffsetRole), Arc::new(Deaf));
+    let restorer = Restorer { role, config: Arc::clone(&config), observer, worker: "merge0".to_owned() };
+    let order =
+        Order { source: Source::new(&topic, 0), era: 1, cancelled: Arc::default(), progress: Arc::default() };
+    let mut stage = 0;
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // A second between two records, so that the silence is over before the time is.
+            for _ in 0..6 {
+                producer.send(b"k", b"v").unwrap();
+                producer.flush(Duration::from_secs(20)).unwrap();
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        restorer.replay(&order, &mut stage, 0, 6).unwrap();
+    });
+    assert!(stage == 6 && began.elapsed() > restore_timeout, "{stage} after {:?}", began.elapsed());
 }

@@ -3,6 +3,7 @@
 //! Must never know: consumers, how stages work.
 
 use super::progress::Progress;
+use super::quiet::Quiet;
 use super::source::Source;
 use crate::time::EventMs;
 use std::sync::Arc;
@@ -39,12 +40,8 @@ pub struct Seat<S> {
     pub lag: i64,
     /// It has been at its end, or at what was the end, since it was restored.
     pub caught_up: bool,
-    /// The end was seen and nothing came since.
-    pub at_end: bool,
-    /// When something last came, or the end was first seen.
-    pub quiet_since: Instant,
-    /// When it was last marked idle.
-    pub marked_idle: Option<Instant>,
+    /// Its silence.
+    pub quiet: Quiet,
     /// Its stream time as of its last acknowledged commit.
     pub stream_time: Option<EventMs>,
     /// Records of its source below this are needed no more.
@@ -73,9 +70,7 @@ impl<S> Seat<S> {
             target: None,
             lag: 0,
             caught_up: false,
-            at_end: false,
-            quiet_since: now,
-            marked_idle: None,
+            quiet: Quiet::new(now),
             stream_time: None,
             needed_from: None,
             progress: Arc::default(),
@@ -103,21 +98,11 @@ impl<S> Seat<S> {
         self.placed = placed;
     }
 
-    /// Notes that a record came.
-    pub const fn stir(&mut self, now: Instant) {
-        self.at_end = false;
-        self.marked_idle = None;
-        self.quiet_since = now;
-    }
-
     /// Notes that the end was seen.
     pub const fn settle(&mut self, now: Instant) {
         self.caught_up = true;
         self.lag = 0;
-        if !self.at_end {
-            self.at_end = true;
-            self.quiet_since = now;
-        }
+        self.quiet.settle(now);
     }
 }
 

@@ -85,16 +85,22 @@ impl StateReader {
         Ok(())
     }
 
-    /// Reads to the end at first; then what comes within a moment.
-    pub(super) fn read(&mut self, order: &Order, deadline: Instant) -> Result<(), Hitch> {
-        let until = if self.ended { Instant::now() + LOOK_AGAIN } else { deadline };
-        // The deadline is for silence: a large state that keeps coming may take longer.
+    /// Reads to the end at first; then what comes within a moment. Each record moves the deadline to `silence` from then;
+    /// returns where it came to lie.
+    pub(super) fn read(
+        &mut self,
+        order: &Order,
+        mut deadline: Instant,
+        silence: Duration,
+    ) -> Result<Instant, Hitch> {
+        let look_again = Instant::now() + LOOK_AGAIN;
         while !order.cancelled.load(Ordering::Relaxed) {
             match self.reader.poll(Duration::from_millis(50)) {
                 Some(Ok(message)) => {
                     let key = message.key().unwrap_or_default().to_vec();
                     self.taken += 1;
                     self.next = message.offset() + 1;
+                    deadline = Instant::now() + silence;
                     order.progress.tell(Step::State, self.next, self.end);
                     match message.payload() {
                         Some(value) => self.records.insert(key, value.to_vec()),
@@ -103,15 +109,17 @@ impl StateReader {
                 }
                 Some(Err(ClientError::PartitionEOF(_))) => {
                     self.ended = true;
-                    return Ok(());
+                    return Ok(deadline);
                 }
                 Some(Err(error)) if is_undecodable(&error) => {
                     return Err(undecodable(&self.source, self.next, &error).into());
                 }
-                Some(Err(error)) => tracing::warn!(%error, source = %order.source, "reading state"),
-                None if Instant::now() < until => {}
-                None if self.ended => return Ok(()),
-                None => return Err(Hitch::Away("its state cannot be read to the end in time".to_owned())),
+                Some(Err(error)) if Instant::now() < deadline => {
+                    tracing::warn!(%error, source = %order.source, "reading state");
+                }
+                None if Instant::now() < if self.ended { look_again } else { deadline } => {}
+                _ if self.ended => return Ok(deadline),
+                _ => return Err(Hitch::Away("its state cannot be read to the end in time".to_owned())),
             }
         }
         Err(Hitch::Final(Stop("no longer ours".to_owned())))

@@ -6,10 +6,12 @@ use super::client;
 use super::clock::wall_now;
 use super::config::KafkaConfig;
 use super::context::PlainContext;
+use super::damper::is_undecodable;
 use super::error::KafkaError;
 use super::halt::Halt;
 use super::names::TopicNames;
 use super::observer::Observer;
+use super::restore::is_gone;
 use super::source::{Source, list_at};
 use super::watchdog::Turns;
 use crate::time::{MINUTE_MS, Millis};
@@ -49,11 +51,24 @@ pub fn start(
     std::thread::Builder::new()
         .name("tail-kpis".to_owned())
         .spawn(move || {
-            if !begin(&consumer, &config, &*observer, &halt, &turns) {
-                return;
-            }
+            let topic = TopicNames::new(&config.id).kpis;
+            let shards: Vec<Source> = (0..config.shards)
+                .map(|shard| Source::new(&topic, i32::try_from(shard).unwrap_or(i32::MAX)))
+                .collect();
+            let mut from = Some(Begin::Back);
             while !halt.is_asked() {
                 turns.turn();
+                if let Some(begin) = from {
+                    match positions(&consumer, &shards, begin).and_then(|list| consumer.assign(&list)) {
+                        Ok(()) => from = None,
+                        Err(error) => {
+                            observer.client_error(super::damper::kind(&error));
+                            tracing::warn!(topic, %error, "the tail waits");
+                            halt.pause(AGAIN_PAUSE);
+                        }
+                    }
+                    continue;
+                }
                 match consumer.poll(WAIT) {
                     Some(Ok(message)) => {
                         if let (Some(key), Some(value)) = (message.key(), message.payload()) {
@@ -61,44 +76,51 @@ pub fn start(
                         }
                     }
                     Some(Err(ClientError::PartitionEOF(_))) | None => {}
-                    // The client has reported it and retries.
-                    Some(Err(error)) => tracing::debug!(%error, "tail of the kpis topic"),
+                    Some(Err(error)) => {
+                        from = again(&error);
+                        match from {
+                            Some(_) => {
+                                observer.client_error(super::damper::kind(&error));
+                                tracing::warn!(topic, %error, ?from, "the tail begins again");
+                                halt.pause(AGAIN_PAUSE);
+                            }
+                            // The client has reported it and retries.
+                            None => tracing::debug!(%error, "tail of the kpis topic"),
+                        }
+                    }
                 }
             }
         })
         .map_err(|source| KafkaError::Thread { worker: "the tail of the kpis topic".to_owned(), source })
 }
 
-/// Sets the positions; says whether that was done before a stop.
-fn begin(
-    consumer: &BaseConsumer<PlainContext>,
-    config: &KafkaConfig,
-    observer: &dyn Observer,
-    halt: &Halt,
-    turns: &Turns,
-) -> bool {
-    let topic = TopicNames::new(&config.id).kpis;
-    let shards: Vec<Source> = (0..config.shards)
-        .map(|shard| Source::new(&topic, i32::try_from(shard).unwrap_or(i32::MAX)))
-        .collect();
-    while !halt.is_asked() {
-        turns.turn();
-        match positions(consumer, &shards).and_then(|list| consumer.assign(&list)) {
-            Ok(()) => return true,
-            Err(error) => {
-                observer.client_error(super::damper::kind(&error));
-                tracing::warn!(topic, %error, "the tail waits");
-                halt.pause(AGAIN_PAUSE);
-            }
-        }
+/// Where the tail begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// A little back in time.
+    Back,
+    /// At the end.
+    End,
+}
+
+/// Where it begins again after an error after which the client reads a shard no more.
+fn again(error: &ClientError) -> Option<Begin> {
+    if is_undecodable(error) {
+        // It would meet the same batch again; what is current is published again within a minute.
+        Some(Begin::End)
+    } else {
+        is_gone(error).then_some(Begin::Back)
     }
-    false
 }
 
 fn positions(
     consumer: &BaseConsumer<PlainContext>,
     shards: &[Source],
+    begin: Begin,
 ) -> Result<TopicPartitionList, ClientError> {
+    if begin == Begin::End {
+        return list_at(shards, Offset::End);
+    }
     let since_ms = wall_now().0.saturating_sub(LOOK_BACK_MS).max(0);
     let asked = consumer.offsets_for_times(list_at(shards, Offset::Offset(since_ms))?, ASK_TIMEOUT)?;
     let mut list = TopicPartitionList::new();
@@ -112,4 +134,19 @@ fn positions(
         list.add_partition_offset(element.topic(), element.partition(), offset)?;
     }
     Ok(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::error::RDKafkaErrorCode as Code;
+
+    #[test]
+    fn what_the_client_does_not_retry_makes_the_tail_begin_again() {
+        let of = |code| again(&ClientError::MessageConsumption(code));
+        assert_eq!(of(Code::AutoOffsetReset), Some(Begin::Back));
+        assert_eq!(of(Code::OffsetOutOfRange), Some(Begin::Back));
+        assert_eq!(of(Code::BadCompression), Some(Begin::End));
+        assert_eq!(of(Code::BrokerTransportFailure), None);
+    }
 }

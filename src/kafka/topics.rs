@@ -7,21 +7,19 @@ use super::config::KafkaConfig;
 use super::context::PlainContext;
 use super::error::KafkaError;
 use super::names::TopicNames;
+use super::topic_settings;
 use super::wait::wait_for;
-use rdkafka::admin::{
-    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
-};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long one question to the broker may take.
-const ASK_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a new topic is looked for.
 const SHOWN_STEP: Duration = Duration::from_millis(50);
-/// Above the largest record: a batch of 768 KiB, a dead letter of 512 KiB with its headers.
-const MAX_MESSAGE_BYTES: &str = "2097152";
+/// Above the largest dead letter: 512 KiB with its headers.
+const LETTER_BYTES_MAX: u32 = 2 * 1024 * 1024;
 
 /// What a topic must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +30,8 @@ pub struct TopicPlan {
     pub partitions: u32,
     /// It has as many partitions as an input topic, whatever those are.
     pub follows_input: bool,
+    /// A restart needs its records, so they must be cleaned as planned.
+    pub holds_state: bool,
     /// Its settings.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -52,9 +52,12 @@ pub enum Created {
 pub fn plan(config: &KafkaConfig, inputs: &[(String, u32)]) -> Vec<TopicPlan> {
     let names = TopicNames::new(&config.id);
     let topic = |name: &str, partitions: u32, settings: &[(&'static str, &str)]| {
-        let size = [("max.message.bytes", MAX_MESSAGE_BYTES)];
+        let holds_state = name != names.kpis && name != names.dead_letters;
+        let bytes_max =
+            if name == names.dead_letters { LETTER_BYTES_MAX } else { client::MESSAGE_BYTES_MAX }.to_string();
+        let size = [("max.message.bytes", bytes_max.as_str())];
         let settings = settings.iter().chain(&size).map(|(key, value)| (*key, (*value).to_owned())).collect();
-        TopicPlan { name: name.to_owned(), partitions, follows_input: false, settings }
+        TopicPlan { name: name.to_owned(), partitions, follows_input: false, holds_state, settings }
     };
     // Small segments, cleaned early: a restore reads the whole partition. Only closed segments are cleaned.
     let state = [
@@ -99,14 +102,15 @@ pub fn inputs(config: &KafkaConfig) -> Result<Vec<(String, u32)>, KafkaError> {
     inputs_by(&asker(config)?, config)
 }
 
-/// Checks before a start that all topics exist with the partitions that they must have. Returns the inputs.
+/// Checks before a start that all topics exist with the partitions and policies that they must have. Returns the inputs.
 ///
 /// # Errors
 /// Names the topic and what to do.
 pub fn check(config: &KafkaConfig) -> Result<Vec<(String, u32)>, KafkaError> {
     let asker = asker(config)?;
     let inputs = inputs_by(&asker, config)?;
-    for topic in plan(config, &inputs) {
+    let plan = plan(config, &inputs);
+    for topic in &plan {
         match partitions(&asker, config, &topic.name)? {
             None => {
                 return Err(KafkaError::Topic(format!(
@@ -114,14 +118,17 @@ pub fn check(config: &KafkaConfig) -> Result<Vec<(String, u32)>, KafkaError> {
                     topic.name
                 )));
             }
-            Some(found) if is_accepted(config, &topic, found) => {
+            Some(found) if is_accepted(config, topic, found) => {
                 return Err(KafkaError::Topic(format!(
                     "topic {} has {found} partitions and its input {}; run `intraday topics create` with the same configuration",
                     topic.name, topic.partitions
                 )));
             }
-            Some(found) => refuse_other_count(&topic, found)?,
+            Some(found) => refuse_other_count(topic, found)?,
         }
+    }
+    for oddity in topic_settings::oddities(config, &plan)? {
+        tracing::warn!("{oddity}");
     }
     Ok(inputs)
 }
@@ -133,9 +140,7 @@ pub fn check(config: &KafkaConfig) -> Result<Vec<(String, u32)>, KafkaError> {
 pub fn create(config: &KafkaConfig) -> Result<Vec<(TopicPlan, Created)>, KafkaError> {
     let asker = asker(config)?;
     let inputs = inputs_by(&asker, config)?;
-    let admin: AdminClient<PlainContext> = client::admin(config)
-        .create_with_context(PlainContext::new(None))
-        .map_err(KafkaError::client("the administration client"))?;
+    let admin = admin(config)?;
     let mut done = Vec::new();
     for topic in plan(config, &inputs) {
         let state = match partitions(&asker, config, &topic.name)? {
@@ -145,7 +150,7 @@ pub fn create(config: &KafkaConfig) -> Result<Vec<(TopicPlan, Created)>, KafkaEr
             }
             Some(found) => {
                 refuse_other_count(&topic, found)?;
-                refuse_other_policy(&admin, &topic)?;
+                topic_settings::refuse_other_policy(&admin, &topic)?;
                 Created::Existed
             }
             None => {
@@ -239,32 +244,11 @@ fn refuse_other_count(topic: &TopicPlan, found: u32) -> Result<(), KafkaError> {
     )))
 }
 
-fn refuse_other_policy(admin: &AdminClient<PlainContext>, topic: &TopicPlan) -> Result<(), KafkaError> {
-    let unknown = |why: String| {
-        KafkaError::Topic(format!("the settings of topic {} cannot be read: {why}", topic.name))
-    };
-    let specifier = ResourceSpecifier::Topic(&topic.name);
-    let answer = wait_for(admin.describe_configs([&specifier], &options()), ASK_TIMEOUT)
-        .ok_or_else(|| unknown("the broker did not answer in time".to_owned()))?
-        .map_err(|error| unknown(error.to_string()))?;
-    let resource = answer
-        .into_iter()
-        .next()
-        .ok_or_else(|| unknown("the broker said nothing of it".to_owned()))?
-        .map_err(|code| unknown(code.to_string()))?;
-    let found = resource.get("cleanup.policy").and_then(|entry| entry.value.clone()).unwrap_or_default();
-    let wanted = topic.settings.iter().find(|(name, _)| *name == "cleanup.policy").map_or("", |(_, v)| v);
-    if words(&found) == words(wanted) {
-        return Ok(());
-    }
-    Err(KafkaError::Topic(format!(
-        "topic {} has cleanup.policy={found} and must have {wanted}; change it with kafka-configs",
-        topic.name
-    )))
-}
-
-fn words(list: &str) -> BTreeSet<&str> {
-    list.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
+/// A client that reads and sets what topics are.
+pub(super) fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaError> {
+    client::admin(config)
+        .create_with_context(PlainContext::new(None))
+        .map_err(KafkaError::client("the administration client"))
 }
 
 /// A consumer that only asks: asking as a producer would create topics where brokers allow it.
@@ -315,7 +299,7 @@ pub(super) fn partitions(
     }
 }
 
-fn options() -> AdminOptions {
+pub(super) fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(ASK_TIMEOUT)).operation_timeout(Some(ASK_TIMEOUT))
 }
 
@@ -352,7 +336,6 @@ mod tests {
         assert_eq!(setting(".fold-state.calls", "cleanup.policy"), Some("compact"));
         assert_eq!(setting(".partials", "retention.ms"), Some("-1"));
         assert_eq!(setting(".kpis", "cleanup.policy"), Some("compact,delete"));
-        assert_eq!(words("delete, compact"), words("compact,delete"));
     }
 
     #[test]
@@ -361,6 +344,7 @@ mod tests {
             name: "cc.kpis".to_owned(),
             partitions: 8,
             follows_input: false,
+            holds_state: false,
             settings: Vec::new(),
         };
         assert!(refuse_other_count(&topic, 8).is_ok());

@@ -5,11 +5,13 @@
 use super::client;
 use super::config::{KafkaConfig, Mode};
 use super::context::{DeliveryContext, PlainContext};
+use super::delivery::Delivery;
 use super::handover::{Committed, Handover, Sealed};
 use super::names::TopicNames;
 use super::observer::Observer;
 use super::records::{draft, state_topic};
 use super::source::{Source, list_at};
+use super::watchdog::Turns;
 use crate::fault::{self, Point};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -31,6 +33,19 @@ pub enum Failure {
     Impossible(String),
 }
 
+impl Failure {
+    /// The same with what was sent and delivered.
+    fn with(self, story: &str) -> Failure {
+        let told = |cause: String| format!("{cause}; delivered: {story}");
+        match self {
+            Failure::Aborted(cause) => Failure::Aborted(told(cause)),
+            Failure::Unknown(cause) => Failure::Unknown(told(cause)),
+            Failure::Fenced(cause) => Failure::Fenced(told(cause)),
+            Failure::Impossible(cause) => Failure::Impossible(told(cause)),
+        }
+    }
+}
+
 /// How long one pause for delivery reports lasts; the whole wait has its own deadline.
 const DRAIN_STEP: Duration = Duration::from_millis(1);
 
@@ -40,27 +55,34 @@ pub struct Line {
     offsets: Option<BaseConsumer<PlainContext>>,
     names: TopicNames,
     mode: Mode,
+    /// How long a broker may give no sign.
     patience: Duration,
+    /// How long the broker lets a transaction be open.
+    span: Duration,
+    turns: Turns,
+    slow: bool,
 }
 
 impl Line {
-    /// A new producer. In transactions its initialisation ends what an earlier one of the same name left open.
+    /// A new producer whose transactions may take `span`. In transactions its initialisation ends what an earlier one of
+    /// the same name left open.
     ///
     /// # Errors
     /// The broker cannot be reached in time or knows no transactions.
     pub fn open(
         config: &KafkaConfig,
-        role: &str,
-        worker: &str,
+        (role, worker): (&str, &str),
         observer: &Arc<dyn Observer>,
+        span: Duration,
+        turns: Turns,
     ) -> Result<Line, Failure> {
         let context = DeliveryContext::new(Some(Arc::clone(observer)));
-        let producer: BaseProducer<DeliveryContext> = client::producer(config, worker)
+        let producer: BaseProducer<DeliveryContext> = client::producer(config, worker, span)
             .create_with_context(context)
             .map_err(|error| Failure::Impossible(format!("cannot make the producer of {worker}: {error}")))?;
         let offsets = match config.mode {
             Mode::ExactlyOnce => {
-                initialise(&producer, config.transaction_timeout)?;
+                initialise(&producer, config.transaction_timeout, span)?;
                 None
             }
             Mode::None => Some(offsets_client(config, role, worker, observer).map_err(Failure::Impossible)?),
@@ -72,7 +94,8 @@ impl Line {
                 return Err(Failure::Unknown(format!("asking for topic {topic}: {error}")));
             }
         }
-        Ok(Line { producer, offsets, names, mode: config.mode, patience: config.transaction_timeout })
+        let (mode, patience) = (config.mode, config.transaction_timeout);
+        Ok(Line { producer, offsets, names, mode, patience, span, turns, slow: false })
     }
 
     /// Serves the producer's events while nothing is handed over.
@@ -80,27 +103,39 @@ impl Line {
         self.producer.poll(Duration::ZERO);
     }
 
+    /// Whether the last handover failed for want of time alone: the broker took record after record.
+    pub const fn is_slow(&self) -> bool {
+        self.slow
+    }
+
     /// Makes the handover visible, whole. Returns how many records it took.
     ///
     /// # Errors
     /// Says whether nothing of it, or an unknown part, can become visible.
-    pub fn perform(&self, handover: &Handover) -> Result<usize, Failure> {
-        self.producer.context().take_failure();
-        match self.mode {
-            Mode::ExactlyOnce => self.transact(handover),
-            Mode::None => self.produce(handover),
+    pub fn perform(&mut self, handover: &Handover) -> Result<usize, Failure> {
+        self.producer.context().forget();
+        self.slow = false;
+        let mut delivery = Delivery::new(Instant::now(), self.patience, self.span);
+        let result = match self.mode {
+            Mode::ExactlyOnce => self.transact(handover, &mut delivery),
+            Mode::None => self.produce(handover, &mut delivery),
+        };
+        match result {
+            Ok(()) => Ok(delivery.records),
+            Err(failure) => Err(failure.with(&delivery.story(Instant::now()))),
         }
     }
 
-    fn transact(&self, handover: &Handover) -> Result<usize, Failure> {
-        let deadline = Instant::now() + self.patience;
+    fn transact(&mut self, handover: &Handover, delivery: &mut Delivery) -> Result<(), Failure> {
         self.producer.begin_transaction().map_err(|error| lost(&error, "begin"))?;
         fault::at(Point::Begun);
-        let outcome = self.fill(handover, deadline).and_then(|records| {
+        let filled = self.fill(handover, delivery);
+        self.slow = filled.is_err() && delivery.is_slow(Instant::now());
+        let outcome = filled.and_then(|()| {
             fault::at(Point::Offsets);
-            self.commit(deadline)?;
+            self.commit(delivery)?;
             fault::at(Point::Committed);
-            Ok(records)
+            Ok(())
         });
         match outcome {
             Err(Failure::Aborted(cause)) => self.abort(cause),
@@ -113,27 +148,30 @@ impl Line {
         }
     }
 
-    fn fill(&self, handover: &Handover, deadline: Instant) -> Result<usize, Failure> {
-        let records = self.send(&handover.sealed, deadline)?;
+    fn fill(&self, handover: &Handover, delivery: &mut Delivery) -> Result<(), Failure> {
+        self.send(&handover.sealed, delivery)?;
         fault::at(Point::Sent);
         let metadata = handover
             .metadata
             .as_ref()
             .ok_or_else(|| Failure::Aborted("not a member of the group".to_owned()))?;
         let list = offsets(&handover.sealed).map_err(|error| Failure::Aborted(error.to_string()))?;
+        let deadline = delivery.deadline(Instant::now());
         let send = || self.producer.send_offsets_to_transaction(&list, metadata, remaining(deadline));
         retried(deadline, "offsets", send)?;
-        self.drain(deadline)?;
-        Ok(records)
+        self.turns.turn();
+        self.drain(delivery)
     }
 
-    fn commit(&self, deadline: Instant) -> Result<(), Failure> {
+    fn commit(&self, delivery: &Delivery) -> Result<(), Failure> {
         // The client's own flush would sleep 100 ms with records in flight; here none are.
+        let deadline = delivery.deadline(Instant::now());
         retried(deadline, "commit", || self.producer.commit_transaction(remaining(deadline)))
     }
 
     /// Aborts with nothing in flight: an abort that meets a partition still being added is fatal to the client.
-    fn abort(&self, cause: String) -> Result<usize, Failure> {
+    fn abort(&self, cause: String) -> Result<(), Failure> {
+        self.turns.turn();
         let deadline = Instant::now() + self.patience;
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
             self.wait_a_little();
@@ -148,10 +186,10 @@ impl Line {
         }
     }
 
-    fn produce(&self, handover: &Handover) -> Result<usize, Failure> {
-        let deadline = Instant::now() + self.patience;
-        let records = self.send(&handover.sealed, deadline)?;
-        self.drain(deadline)?;
+    fn produce(&mut self, handover: &Handover, delivery: &mut Delivery) -> Result<(), Failure> {
+        let sent = self.send(&handover.sealed, delivery).and_then(|()| self.drain(delivery));
+        self.slow = sent.is_err() && delivery.is_slow(Instant::now());
+        sent?;
         if let (Some(client), Ok(list)) = (&self.offsets, offsets(&handover.sealed)) {
             // The records are delivered: sending them again would be ignored as seen, so a lost offset is only noted.
             if let Err(error) = client.commit(&list, CommitMode::Sync) {
@@ -160,30 +198,38 @@ impl Line {
             // The client's queue is served although nothing is read with it.
             let _ = client.poll(Duration::ZERO);
         }
-        Ok(records)
+        Ok(())
     }
 
-    fn send(&self, sealed: &[Sealed], deadline: Instant) -> Result<usize, Failure> {
-        let mut records = 0;
+    fn send(&self, sealed: &[Sealed], delivery: &mut Delivery) -> Result<(), Failure> {
         for one in sealed {
             let state = state_topic(&self.names, one);
             for effect in &one.commit.effects {
                 let mut draft = draft(&self.names, &state, one, effect);
                 let mut record = draft.record();
+                delivery.sent(record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len));
                 while let Err((error, back)) = self.producer.send(record) {
-                    if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull)
-                        || Instant::now() >= deadline
-                    {
+                    if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                         return Err(sending(&error, &back));
+                    }
+                    if delivery.is_over(Instant::now()) {
+                        return Err(too_late());
                     }
                     record = back;
                     self.wait_a_little();
+                    self.note(delivery);
                 }
-                records += 1;
             }
             self.producer.poll(Duration::ZERO);
         }
-        Ok(records)
+        Ok(())
+    }
+
+    /// Progress is a turn: a large commit on a slow way is no thread that stands still.
+    fn note(&self, delivery: &mut Delivery) {
+        if delivery.note(self.producer.context().delivered(), Instant::now()) {
+            self.turns.turn();
+        }
     }
 
     /// Serves what has come, or pauses. A poll that waits would spin: of less than a millisecond the client waits nothing.
@@ -195,13 +241,15 @@ impl Line {
         }
     }
 
-    fn drain(&self, deadline: Instant) -> Result<(), Failure> {
+    fn drain(&self, delivery: &mut Delivery) -> Result<(), Failure> {
         while self.producer.in_flight_count() > 0 {
-            if Instant::now() >= deadline {
-                return Err(Failure::Aborted("records not delivered in time".to_owned()));
+            if delivery.is_over(Instant::now()) {
+                return Err(too_late());
             }
             self.wait_a_little();
+            self.note(delivery);
         }
+        self.note(delivery);
         match self.producer.context().take_failure() {
             None => Ok(()),
             Some(code) if is_permanent(code) => {
@@ -210,6 +258,10 @@ impl Line {
             Some(code) => Err(Failure::Aborted(format!("a record was not delivered: {code}"))),
         }
     }
+}
+
+fn too_late() -> Failure {
+    Failure::Aborted("records not delivered in time".to_owned())
 }
 
 /// The offsets that the group has stored for these partitions; waits for pending transactions.
@@ -249,13 +301,21 @@ pub fn offsets_client(
         .map_err(|error| format!("cannot make the offsets client of {worker}: {error}"))
 }
 
-fn initialise(producer: &BaseProducer<DeliveryContext>, timeout: Duration) -> Result<(), Failure> {
+fn initialise(
+    producer: &BaseProducer<DeliveryContext>,
+    timeout: Duration,
+    span: Duration,
+) -> Result<(), Failure> {
     producer.init_transactions(timeout).map_err(|error| match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion) => {
             Failure::Impossible(format!(
                 "the broker has no transactions ({error}); use one that has, or service.mode = \"none\" without guarantees"
             ))
         }
+        Some(RDKafkaErrorCode::InvalidTransactionTimeout) => Failure::Impossible(format!(
+            "brokers do not let a transaction be open for {} s ({error}); raise their transaction.max.timeout.ms",
+            span.as_secs()
+        )),
         Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => Failure::Impossible(format!(
             "not allowed to use this transactional id ({error}); grant WRITE and DESCRIBE on TransactionalId"
         )),

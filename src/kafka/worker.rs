@@ -28,8 +28,6 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-/// How often an idle partition is marked again, so that its time goes on.
-const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a worker says that it is alive.
 const BEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// A commit without an answer for this long is told to whoever asks for readiness.
@@ -75,6 +73,8 @@ pub struct Worker<R: Role> {
     pub(super) flown_since: Option<Instant>,
     pub(super) again: Vec<Sealed>,
     pub(super) refusals: u32,
+    /// Why the last commit did not go through, until one does.
+    pub(super) trouble: Option<String>,
     pub(super) next_commit: Instant,
     pub(super) marks: (u64, u64),
     pub(super) pruner: Option<Pruner>,
@@ -114,6 +114,7 @@ impl<R: Role> Worker<R> {
             flown_since: None,
             again: Vec::new(),
             refusals: 0,
+            trouble: None,
             next_commit: now,
             marks: (u64::try_from(wall_now().0).unwrap_or(0), 0),
             pruner,
@@ -200,11 +201,10 @@ impl<R: Role> Worker<R> {
     fn mark_idle(&mut self) {
         let Some(idle_after) = self.post.role.idle_after().filter(|_| !self.held) else { return };
         let (now, wall) = (Instant::now(), self.clock.read().least);
-        for seat in &mut self.seats {
-            let quiet = seat.at_end && !seat.ahead && now.duration_since(seat.quiet_since) >= idle_after;
-            let due = seat.marked_idle.is_none_or(|at| now.duration_since(at) >= IDLE_INTERVAL);
-            if let (true, true, true, Some(stage)) = (quiet, due, seat.seeking.is_none(), &mut seat.stage) {
-                seat.marked_idle = Some(now);
+        for seat in self.seats.iter_mut().filter(|seat| seat.is_open() && !seat.ahead) {
+            if let (true, Some(stage)) =
+                (seat.quiet.is_due(now, idle_after, self.flown_since), &mut seat.stage)
+            {
                 self.post.role.idle(stage, wall);
             }
         }
@@ -217,7 +217,7 @@ impl<R: Role> Worker<R> {
         // Also with one seat: the slower ones that it waits for may have moved to another worker.
         let runner = |seat: &Seat<R::Stage>| Runner {
             stream_time: seat.stream_time,
-            at_end: seat.at_end,
+            at_end: seat.quiet.is_at_end(),
             waits: seat.ahead,
         };
         let runners: Vec<Runner> = self.seats.iter().map(runner).collect();
@@ -228,7 +228,7 @@ impl<R: Role> Worker<R> {
             }
             seat.ahead = wait;
             if wait {
-                seat.at_end = false;
+                seat.quiet.leave_end();
                 pause(&self.consumer, [&seat.source])?;
             } else {
                 seat.seeking = Some(Instant::now());
@@ -261,7 +261,7 @@ impl<R: Role> Worker<R> {
                     let Some(seat) = self.seats.get_mut(at) else { continue };
                     seat.placed = true;
                     seat.seeking = None;
-                    seat.stir(Instant::now());
+                    seat.quiet.stir(Instant::now());
                 }
                 // An assignment takes a moment to reach the broker thread; until then it refuses positions.
                 Err(_) if since.elapsed() < SEEK_TIMEOUT => {
@@ -283,11 +283,15 @@ impl<R: Role> Worker<R> {
             let left = self.seats.iter().filter(|seat| seat.stage.is_none()).count() - 1;
             return format!("restoring {}: {} {done} of {end}; {left} more", seat.source, step.name());
         }
+        let waits = self.held || self.flown_since.is_some_and(|since| since.elapsed() > COMMIT_SLOW);
+        if let (true, true, Some(trouble)) = (self.joined, waits, &self.trouble) {
+            return format!("waiting for commits: {trouble}");
+        }
         let reason = if !self.joined {
             "waiting for partitions"
         } else if self.seats.iter().any(|seat| seat.examined) {
             "looking at a batch that cannot be decoded"
-        } else if self.held || self.flown_since.is_some_and(|since| since.elapsed() > COMMIT_SLOW) {
+        } else if waits {
             "waiting for commits: brokers are away or do not answer"
         } else if self.seats.iter().any(|seat| !seat.caught_up) {
             "catching up"

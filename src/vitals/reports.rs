@@ -25,19 +25,36 @@ pub enum Origin {
 /// The last reports by origin. Cloning gives another handle to the same reports.
 #[derive(Clone, Debug, Default)]
 pub struct Reports {
-    kept: Arc<Mutex<BTreeMap<Origin, (Instant, StageReport)>>>,
+    kept: Arc<Mutex<BTreeMap<Origin, Kept>>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    heard: Instant,
+    report: StageReport,
+    /// The topic that is read, and its records up to the end.
+    lag: Option<(String, i64)>,
 }
 
 impl Reports {
     /// Keeps `report`, heard at that moment, in place of what `origin` said before.
     pub fn keep(&self, origin: Origin, report: &StageReport, heard: Instant) {
-        self.lock().insert(origin, (heard, report.clone()));
+        let mut kept = self.lock();
+        let lag = kept.remove(&origin).and_then(|before| before.lag);
+        kept.insert(origin, Kept { heard, report: report.clone(), lag });
     }
 
-    /// Shows nothing any more of those that were last heard before `since`; returns them.
-    #[must_use]
-    pub fn forget_silent(&self, since: Instant) -> Vec<Origin> {
-        self.lock().extract_if(.., |_, (heard, _)| *heard < since).map(|(origin, _)| origin).collect()
+    /// Shows how many records of `topic` are still to be read, where the origin's report is shown: a copy that was
+    /// suspended knows of no other owner, and nothing but a report of its own says that it is the owner.
+    pub fn lag(&self, origin: &Origin, topic: &str, records: i64) {
+        if let Some(kept) = self.lock().get_mut(origin) {
+            kept.lag = Some((topic.to_owned(), records));
+        }
+    }
+
+    /// Shows nothing any more of those that were last heard before `since`.
+    pub fn forget_silent(&self, since: Instant) {
+        self.lock().retain(|_, kept| kept.heard >= since);
     }
 
     /// Shows nothing of `origin` any more.
@@ -49,14 +66,14 @@ impl Reports {
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
         let mut families: BTreeMap<&'static str, MetricFamily> = BTreeMap::new();
-        for (origin, (_, report)) in self.lock().iter() {
-            collect(origin, report, &mut families);
+        for (origin, kept) in self.lock().iter() {
+            collect(origin, kept, &mut families);
         }
         families.into_values().collect()
     }
 
     // Held for a lookup or a copy, never while waiting.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, (Instant, StageReport)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Origin, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -140,7 +157,8 @@ pub fn desc(vital: &Vital) -> prometheus::Result<Desc> {
     Desc::new(vital.name.to_owned(), vital.help.to_owned(), labels, HashMap::new())
 }
 
-const TIMES_AND_RESULTS: [Vital; 6] = [
+const TIMES_AND_RESULTS: [Vital; 7] = [
+    table::CONSUMER_LAG,
     table::EVENTS,
     table::STREAM_TIME,
     table::WATERMARK,
@@ -149,7 +167,8 @@ const TIMES_AND_RESULTS: [Vital; 6] = [
     table::MERGE_WATERMARK,
 ];
 
-fn collect(origin: &Origin, report: &StageReport, families: &mut BTreeMap<&'static str, MetricFamily>) {
+fn collect(origin: &Origin, kept: &Kept, families: &mut BTreeMap<&'static str, MetricFamily>) {
+    let report = &kept.report;
     let (stage, place, [results, stream_time, watermark]) = match origin {
         Origin::Fold(topic, partition) => {
             let place = vec![topic.clone(), partition.to_string()];
@@ -168,6 +187,10 @@ fn collect(origin: &Origin, report: &StageReport, families: &mut BTreeMap<&'stat
             .mut_metric()
             .push(sample(vital, values, number));
     };
+    if let Some((topic, records)) = &kept.lag {
+        let (Origin::Fold(_, number) | Origin::Merge(number)) = origin;
+        add(&table::CONSUMER_LAG, &[topic.as_str(), number.to_string().as_str()], *records as f64);
+    }
     for (result, reason, count) in &report.results {
         let values = [place.as_slice(), &[*result, *reason]].concat();
         add(&results, &values, *count as f64);
@@ -257,11 +280,23 @@ mod tests {
     fn a_silent_partition_is_shown_again_when_it_speaks() {
         let (reports, now) = (Reports::default(), Instant::now());
         let (silent, later) = (Origin::Fold("events".into(), 0), now + std::time::Duration::from_secs(5));
+        reports.lag(&silent, "events", 3);
+        assert!(values(&reports, "intraday_consumer_lag_records").is_empty(), "nothing says that it is ours");
         reports.keep(silent.clone(), &report(1), now);
         reports.keep(Origin::Fold("events".into(), 1), &report(1), later);
-        assert_eq!(reports.forget_silent(later), std::slice::from_ref(&silent));
+        reports.lag(&silent, "events", 3);
+        reports.forget_silent(later);
         assert_eq!(values(&reports, "intraday_open_contacts").len(), 1);
-        reports.keep(silent, &report(2), later);
+        // Its worker still reads, until it hears that the partition is another's.
+        reports.lag(&silent, "events", 2);
+        assert!(
+            values(&reports, "intraday_consumer_lag_records").is_empty(),
+            "it is not shown before its report"
+        );
+        reports.keep(silent.clone(), &report(2), later);
+        reports.lag(&silent, "events", 1);
+        reports.keep(silent, &report(3), later);
         assert_eq!(values(&reports, "intraday_open_contacts").len(), 2);
+        assert_eq!(values(&reports, "intraday_consumer_lag_records")[0].1, 1.0);
     }
 }

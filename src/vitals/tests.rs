@@ -36,7 +36,8 @@ fn what_happened_is_shown_under_the_names_of_the_table() {
     vitals.commit(StageKind::Merge, CommitOutcome::Aborted, 0.2);
     vitals.commit(StageKind::Merge, CommitOutcome::Committed, 0.02);
     vitals.acknowledged(&commit);
-    vitals.lag("events", 4, 17);
+    vitals.fold_report("events", 4, &StageReport::default(), Instant::now());
+    vitals.lag(StageKind::Fold, "events", 4, 17);
     vitals.client_error("all_brokers_down");
     vitals.restore_begun(StageKind::Fold, "events", 4, WallMs(7_500));
     vitals.restore_begun(StageKind::Merge, "partials", 2, WallMs(8_000));
@@ -51,7 +52,7 @@ fn what_happened_is_shown_under_the_names_of_the_table() {
         "intraday_records_produced_total{kind=\"kpi\",stage=\"merge\"} 2",
         "intraday_revisions_published_total{status=\"final\"} 2",
         "intraday_dead_letters_total{reason=\"late\"} 1",
-        "intraday_consumer_lag_records{partition=\"4\",topic=\"events\"} 17",
+        "intraday_consumer_lag_records{topic=\"events\",partition=\"4\"} 17",
         "intraday_kafka_client_errors_total{kind=\"all_brokers_down\"} 1",
         "intraday_restore_start_timestamp_seconds{partition=\"4\",stage=\"fold\",topic=\"events\"} 7.5",
         "intraday_restore_duration_seconds_sum{stage=\"merge\"} 3",

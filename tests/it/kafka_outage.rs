@@ -3,7 +3,7 @@
 //! An outage is waited out; what breaks a guarantee, or hangs, ends the process with a reason.
 //! `INTRADAY_TEST_OUTAGE_S` sets how long brokers are away.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::harness;
 use crate::harness::guard::Signal;
@@ -101,6 +101,69 @@ fn an_outage_is_waited_out_and_told() {
     assert_as_replayed(&deployment, &mut service, &events);
     stop(service);
     assert!(!kafka.has_dropped_markers());
+}
+
+/// The sum of a metric's series that have `part` in their labels.
+fn metric(deployment: &Deployment, name: &str, part: &str) -> f64 {
+    let Ok(answer) = http::get(&deployment.url("/metrics"), &[]) else { return 0.0 };
+    let is_it = |line: &&str| line.starts_with(&format!("{name}{{")) && line.contains(part);
+    let number = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<f64>().ok());
+    answer.body.lines().filter(is_it).filter_map(number).sum()
+}
+
+#[test]
+fn what_producers_spooled_in_an_outage_is_not_late() {
+    let Some(kafka) = Broker::start_own() else { return };
+    let kafka: &'static Broker = Box::leak(Box::new(kafka));
+    let brisk = "idle_after = \"1s\"\nallowed_lateness = \"1s\"\ngrace = \"1s\"";
+    let deployment = Deployment::new(kafka, "spooled", 1, brisk);
+    deployment.create_topics();
+    let mut service = deployment.start_ready();
+    let stream_time_s =
+        |deployment: &Deployment| metric(deployment, "intraday_stream_time_timestamp_seconds", "");
+    let moved_past = |service: &mut Process, time_s: f64| {
+        eventually(service, "the time of a silent partition goes on", || match stream_time_s(&deployment) {
+            found if found > time_s => Ok(()),
+            found => Err(format!("{found}, not past {time_s}")),
+        });
+    };
+    let began_ms = wall_ms();
+    deployment.produce(&last_words(1, began_ms));
+    moved_past(&mut service, began_ms as f64 / 1_000.0 + 1.0);
+
+    kafka.pause();
+    let away_ms = wall_ms();
+    std::thread::sleep(Duration::from_secs(25));
+    kafka.resume();
+    // Of the time in which the brokers were away, by a producer that is slow to notice that they are back.
+    std::thread::sleep(Duration::from_secs(3));
+    let spooled: Vec<Outgoing> = (8..16)
+        .map(|second| {
+            let (id, time_ms) = (format!("spooled-{second}"), away_ms + second * 1_000);
+            let value = format!(
+                r#"{{"id":"{id}","type":"agent.heartbeat","time":{time_ms},"tenant":"t","agent_id":"a"}}"#
+            );
+            event(0, "a", &value)
+        })
+        .collect();
+    deployment.produce(&spooled);
+    let count = 1.0 + spooled.len() as f64;
+    eventually(&mut service, "all records", || match metric(&deployment, "intraday_events_total", "") {
+        found if found >= count => Ok(()),
+        found => Err(format!("{found} of {count}")),
+    });
+    let folded = metric(&deployment, "intraday_events_total", "result=\"folded\"");
+    let page = http::get(&deployment.url("/metrics"), &[]).unwrap().body;
+    let results: Vec<&str> = page.lines().filter(|line| line.starts_with("intraday_events_total")).collect();
+    assert_eq!(folded, count, "{results:#?}");
+    // The partition is silent again, and its time goes on.
+    moved_past(&mut service, (away_ms + 25_000) as f64 / 1_000.0);
+    stop(service);
+}
+
+fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_millis() as i64
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdkafka::producer::{BaseRecord, Producer};
 
 use super::fleet::{BRISK, Fleet, PATIENT, Patience};
-use super::short::{PARTITIONS, SOON, folded, judge, short_story, wait_until};
+use super::short::{PARTITIONS, SOON, folded, judge, short_story, wait_or_found, wait_until};
 use crate::checker::Verdict;
 use crate::harness;
 use crate::harness::kafka::Broker;
@@ -40,7 +40,11 @@ fn an_aborted_commit_that_is_not_sent_again_as_it_was_is_found() {
             // Longer than a record may wait for the broker, shorter than its transaction may.
             std::thread::sleep(BRISK.transaction.checked_sub(Duration::from_millis(700)).unwrap());
             broker.resume();
-            wait_until(&mut fleet, "a commit after the pause", |fleet| folded(fleet) > before);
+            if let Some(found) =
+                wait_or_found(&mut fleet, "a commit after the pause", |fleet| folded(fleet) > before)
+            {
+                return Verdict { breaches: vec![found], ..Verdict::default() };
+            }
         }
         stream.stop();
         judge(&mut fleet, &story)

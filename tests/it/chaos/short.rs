@@ -11,6 +11,8 @@ use crate::scenario::Options;
 pub const PARTITIONS: u32 = 3;
 /// How long anything may take on a loaded machine.
 pub const SOON: Duration = Duration::from_secs(60);
+/// What a merge says that misses batches.
+const MISSING: &str = "are missing";
 const POLL: Duration = Duration::from_millis(50);
 
 /// A story of so many contacts that nothing of it is closed before its last words.
@@ -50,6 +52,18 @@ pub fn wait_until(fleet: &mut Fleet<'_>, what: &str, mut is_so: impl FnMut(&Flee
         assert!(start.elapsed() < SOON, "not within {} s: {what}; {tally}\n{said}", SOON.as_secs());
         std::thread::sleep(POLL);
     }
+}
+
+/// Looks until it is so, or until a copy has ended of itself because something that it was promised is missing: says what
+/// it said. For copies without a guard, of which that is expected.
+pub fn wait_or_found(
+    fleet: &mut Fleet<'_>,
+    what: &str,
+    mut is_so: impl FnMut(&Fleet<'_>) -> bool,
+) -> Option<String> {
+    let found = |fleet: &Fleet<'_>| fleet.tally.defects.iter().find(|text| text.contains(MISSING)).cloned();
+    wait_until(fleet, what, |fleet| found(fleet).is_some() || is_so(fleet));
+    found(fleet)
 }
 
 /// How many records the fold has committed.

@@ -20,7 +20,7 @@ const START_ATTEMPTS: u32 = 3;
 const POLL: Duration = Duration::from_millis(20);
 /// What a controller says of a broker whose session is over.
 const FENCED: &str = "Fencing broker 1";
-const FENCE_LIMIT: Duration = Duration::from_secs(15);
+const FENCE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Settings for speed on a small machine; each default is made for a cluster. The shortest member
 /// session and the transaction clean-up let tests see a lost member within seconds. A killed broker is
@@ -190,10 +190,31 @@ fn end_session(node: &Node) -> Result<(), String> {
         }
         std::thread::sleep(POLL);
     }
-    // It has said so before it has written it.
+    // It has said so before it has written it, and one that is told to end drops what it has not. What it writes twice
+    // a second, come what may, stands behind it in the log: once that has grown twice it is written.
+    for _ in 0..2 {
+        await_growth(&data.join("__cluster_metadata-0"))?;
+    }
     guard.signal(Signal::Term);
     guard.exit_within(FENCE_LIMIT);
     guard.kill();
+    Ok(())
+}
+
+/// Waits until the log in a folder has grown.
+fn await_growth(folder: &Path) -> Result<(), String> {
+    let bytes = || -> u64 {
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        let logs = files.filter(|file| file.path().extension().is_some_and(|end| end == "log"));
+        logs.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+    };
+    let (before, start) = (bytes(), Instant::now());
+    while bytes() == before {
+        if start.elapsed() > FENCE_LIMIT {
+            return Err(format!("{} does not grow: {before} bytes", folder.display()));
+        }
+        std::thread::sleep(POLL);
+    }
     Ok(())
 }
 
