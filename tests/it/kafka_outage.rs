@@ -248,3 +248,42 @@ fn a_foreign_batch_in_the_partials_stops_with_coordinates() {
     kafka.produce_all(&partials, &[event(1, "k", "no batch of ours")]);
     ends_with(service, &["merge0 stopped", &format!("{partials}/1"), "offset"]);
 }
+
+#[test]
+fn results_that_are_gone_before_they_were_read_stop_no_page() {
+    let Some(kafka) = harness::kafka() else { return };
+    let deployment = Deployment::new(kafka, "tail", 1, NEVER_IDLE);
+    deployment.create_topics();
+    let mut service = deployment.start_ready();
+    let kpis = deployment.topic("kpis");
+    let queued = |queue: &str| {
+        let (id, time_ms) = (format!("c-{queue}"), wall_ms());
+        let value = format!(
+            r#"{{"id":"{id}","type":"contact.queued","time":{time_ms},"contact_id":"{id}","channel":"voice","queue":"{queue}"}}"#
+        );
+        deployment.produce(&[event(0, &id, &value)]);
+    };
+    let is_shown = |service: &mut Process, queue: &str| {
+        eventually(service, "a queue on the page", || {
+            let answer = http::get(&deployment.url("/api/v1/kpis"), &[("limit", "10000")])?;
+            match answer.body.contains(&format!("\"{queue}\"")) {
+                true => Ok(()),
+                false => Err(answer.body),
+            }
+        });
+    };
+    queued("before");
+    is_shown(&mut service, "before");
+
+    // While it stands still, records come and go that it would have read next.
+    service.signal(Signal::Stop);
+    for (partition, (_, end)) in kafka.watermarks(&kpis) {
+        kafka.produce(&kpis, partition, Some(b"k"), Some(b"{}"), None);
+        kafka.delete_records(&kpis, partition, end + 1);
+    }
+    service.signal(Signal::Continue);
+    queued("after");
+    is_shown(&mut service, "after");
+    assert!(service.output().contains("the tail begins again"), "{}", service.output());
+    stop(service);
+}
