@@ -24,7 +24,7 @@ pub struct Allowance {
 impl Allowance {
     /// How long a transaction may take.
     #[must_use]
-    pub fn span(&self, usual: Duration) -> Duration {
+    pub fn span(self, usual: Duration) -> Duration {
         usual * (1 << self.doubled)
     }
 
