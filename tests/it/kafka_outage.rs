@@ -14,6 +14,7 @@ use crate::harness::records::Outgoing;
 use crate::kafka_deployment::{Deployment, LIMIT, NEVER_IDLE, SHARDS, event, eventually, last_words};
 use crate::kafka_restart::{LAST_MS, PARTITIONS, assert_as_replayed, placed, simulated};
 
+const BYTES_PER_S: u32 = 20_000;
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// A thread that stands still is given up after `stuck_after` or six transactions; the test's are short.
 const SHORT: [(&str, &str); 2] =
@@ -164,6 +165,30 @@ fn what_producers_spooled_in_an_outage_is_not_late() {
 fn wall_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     since.as_millis() as i64
+}
+
+#[test]
+fn a_commit_that_does_not_go_through_in_time_gets_more_of_it() {
+    let Some(kafka) = Broker::start_own() else { return };
+    let kafka: &'static Broker = Box::leak(Box::new(kafka));
+    let deployment = Deployment::new(kafka, "slow", PARTITIONS, NEVER_IDLE);
+    deployment.create_topics();
+    let mut events = placed(&simulated(&deployment));
+    let last = last_words(PARTITIONS, LAST_MS);
+    events.extend(last);
+    deployment.produce(&events);
+    // A commit of all partitions takes some three times as long as a transaction usually may.
+    kafka.throttle(&format!("{}-one-fold0", deployment.id), BYTES_PER_S);
+    let mut service = start(&deployment, &[("INTRADAY__KAFKA__TRANSACTION_TIMEOUT", "5s")]);
+    let start = Instant::now();
+    while deployment.folded_count() < events.len() as i64 {
+        assert!(service.is_running() && start.elapsed() < LIMIT * 4, "{}", service.output());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let output = service.output();
+    assert!(output.contains("a commit needs more time") && output.contains(" records, of "), "{output}");
+    assert_as_replayed(&deployment, &mut service, &events);
+    stop(service);
 }
 
 #[test]
