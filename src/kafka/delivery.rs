@@ -94,10 +94,12 @@ impl Delivery {
             || now.saturating_duration_since(self.begun) >= sending
     }
 
-    /// Whether it failed for want of time alone: records were delivered up to the end.
+    /// Whether, having failed now, it failed for want of time: it had a good part of it, and records were delivered.
     #[must_use]
     pub fn is_slow(&self, now: Instant) -> bool {
-        self.delivered > 0 && now.saturating_duration_since(self.last) < self.silence / 4
+        self.delivered > 0
+            && now.saturating_duration_since(self.begun) >= self.span / 3
+            && now.saturating_duration_since(self.last) < self.silence
     }
 
     /// Until when one request about the transaction may take.
@@ -140,7 +142,10 @@ mod tests {
         }
         assert!(going.is_over(at(32)) && going.is_slow(at(32)));
         assert_eq!(going.story(at(32)), "31 of 40 records, of 40000 bytes in all, in 32000 ms");
-        assert!(!going.is_slow(at(36)), "a broker that has fallen silent is not slow");
+        assert!(!going.is_slow(at(41)), "a broker that has fallen silent is not slow");
+        let mut refused = Delivery::new(began, S * 10, S * 40);
+        refused.note(1, at(1));
+        assert!(!refused.is_slow(at(2)), "it was refused for another reason");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::harness::records::Outgoing;
 use crate::kafka_deployment::{Deployment, LIMIT, NEVER_IDLE, SHARDS, event, eventually, last_words};
 use crate::kafka_restart::{LAST_MS, PARTITIONS, assert_as_replayed, placed, simulated};
 
+const BYTES_PER_S: u32 = 20_000;
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// A thread that stands still is given up after `stuck_after` or six transactions; the test's are short.
 const SHORT: [(&str, &str); 2] =
@@ -167,6 +168,30 @@ fn wall_ms() -> i64 {
 }
 
 #[test]
+fn a_commit_that_does_not_go_through_in_time_gets_more_of_it() {
+    let Some(kafka) = Broker::start_own() else { return };
+    let kafka: &'static Broker = Box::leak(Box::new(kafka));
+    let deployment = Deployment::new(kafka, "slow", PARTITIONS, NEVER_IDLE);
+    deployment.create_topics();
+    let mut events = placed(&simulated(&deployment));
+    let last = last_words(PARTITIONS, LAST_MS);
+    events.extend(last);
+    deployment.produce(&events);
+    // A commit of all partitions takes some three times as long as a transaction usually may.
+    kafka.throttle(&format!("{}-one-fold0", deployment.id), BYTES_PER_S);
+    let mut service = start(&deployment, &[("INTRADAY__KAFKA__TRANSACTION_TIMEOUT", "5s")]);
+    let start = Instant::now();
+    while deployment.folded_count() < events.len() as i64 {
+        assert!(service.is_running() && start.elapsed() < LIMIT * 4, "{}", service.output());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let output = service.output();
+    assert!(output.contains("a commit needs more time") && output.contains(" records, of "), "{output}");
+    assert_as_replayed(&deployment, &mut service, &events);
+    stop(service);
+}
+
+#[test]
 fn a_thread_that_stands_still_ends_the_process_with_a_reason() {
     let Some(kafka) = harness::kafka() else { return };
     for (fault, name) in [("block:heard:2", "0 stopped"), ("block:sent:2", "the committer of")] {
@@ -247,4 +272,43 @@ fn a_foreign_batch_in_the_partials_stops_with_coordinates() {
     let partials = deployment.topic("partials");
     kafka.produce_all(&partials, &[event(1, "k", "no batch of ours")]);
     ends_with(service, &["merge0 stopped", &format!("{partials}/1"), "offset"]);
+}
+
+#[test]
+fn results_that_are_gone_before_they_were_read_stop_no_page() {
+    let Some(kafka) = harness::kafka() else { return };
+    let deployment = Deployment::new(kafka, "tail", 1, NEVER_IDLE);
+    deployment.create_topics();
+    let mut service = deployment.start_ready();
+    let kpis = deployment.topic("kpis");
+    let queued = |queue: &str| {
+        let (id, time_ms) = (format!("c-{queue}"), wall_ms());
+        let value = format!(
+            r#"{{"id":"{id}","type":"contact.queued","time":{time_ms},"contact_id":"{id}","channel":"voice","queue":"{queue}"}}"#
+        );
+        deployment.produce(&[event(0, &id, &value)]);
+    };
+    let is_shown = |service: &mut Process, queue: &str| {
+        eventually(service, "a queue on the page", || {
+            let answer = http::get(&deployment.url("/api/v1/kpis"), &[("limit", "10000")])?;
+            match answer.body.contains(&format!("\"{queue}\"")) {
+                true => Ok(()),
+                false => Err(answer.body),
+            }
+        });
+    };
+    queued("before");
+    is_shown(&mut service, "before");
+
+    // While it stands still, records come and go that it would have read next.
+    service.signal(Signal::Stop);
+    for (partition, (_, end)) in kafka.watermarks(&kpis) {
+        kafka.produce(&kpis, partition, Some(b"k"), Some(b"{}"), None);
+        kafka.delete_records(&kpis, partition, end + 1);
+    }
+    service.signal(Signal::Continue);
+    queued("after");
+    is_shown(&mut service, "after");
+    assert!(service.output().contains("the tail begins again"), "{}", service.output());
+    stop(service);
 }

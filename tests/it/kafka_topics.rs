@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::process::Output;
 
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use serde_json::json;
 
@@ -59,6 +59,37 @@ fn created_topics_have_their_policies_and_a_second_time_changes_nothing() {
     }
     let again = deployment.create_topics();
     assert_eq!(again.lines().filter(|line| line.starts_with("exists")).count(), 5, "{again}");
+}
+
+fn set(kafka: &Broker, topic: &str, setting: &str, value: &str) {
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
+    let specifier = ResourceSpecifier::Topic(topic);
+    // What is not named goes back to the broker's default.
+    let change = AlterConfig::new(specifier).set(setting, value);
+    let options = AdminOptions::new();
+    let asked = admin.alter_configs([&change], &options);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(asked).unwrap().remove(0).unwrap();
+}
+
+#[test]
+fn a_topic_that_loses_state_is_refused_and_one_that_takes_smaller_records_is_told() {
+    let Some(kafka) = harness::kafka() else { return };
+    let deployment = Deployment::new(kafka, "policy", 1, NEVER_IDLE);
+    deployment.create_topics();
+    let state = deployment.topic("merge-state");
+    set(kafka, &state, "cleanup.policy", "delete");
+    for command in [&["run"][..], &["topics", "create"]] {
+        let error = refusal(&deployment.run(command), 1);
+        let parts = [&state, "cleanup.policy=delete", "must have compact", "kafka-configs"];
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    }
+    // With the broker's default of 1 MiB for the size of a batch.
+    set(kafka, &state, "cleanup.policy", "compact");
+    let said = String::from_utf8_lossy(&deployment.run(&["check", "--connect"]).stdout).into_owned();
+    assert!(said.contains(&format!("topic {state} has max.message.bytes=1048588")), "{said}");
+    let service = deployment.start_ready();
+    assert!(service.output().contains("max.message.bytes=1048588"), "{}", service.output());
 }
 
 #[test]

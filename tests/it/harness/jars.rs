@@ -60,6 +60,14 @@ impl Jars {
         command.args(["-cp", &self.classpath, "kafka.Kafka"]).arg(properties);
         command
     }
+
+    /// The command that runs one of Kafka's own tools.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.java);
+        command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &self.classpath, class]);
+        command.args(arguments);
+        command
+    }
 }
 
 /// The part of the properties that both formatting and running need.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::folder::{RunFolder, tail};
-use super::guard::{Guard, Signal};
+use super::guard::{Guard, Signal, output_within};
 use super::jars::{Jars, node_properties};
 use super::process::free_port;
 use super::provision::{Absent, present};
@@ -118,6 +118,16 @@ impl Broker {
     /// Lets it run on after [`Broker::pause`].
     pub fn resume(&self) {
         self.node().guard.signal(Signal::Continue);
+    }
+
+    /// Lets a client of this id produce so many bytes a second on an own broker, from now on.
+    pub fn throttle(&self, client_id: &str, bytes_per_s: u32) {
+        let quota = format!("producer_byte_rate={bytes_per_s}");
+        let arguments = ["--bootstrap-server", &self.bootstrap, "--alter", "--add-config", &quota];
+        let of = ["--entity-type", "clients", "--entity-name", client_id];
+        let mut command = self.node().jars.tool("kafka.admin.ConfigCommand", &[&arguments[..], &of].concat());
+        let set = output_within(&mut command, b"", START_LIMIT).expect("ConfigCommand");
+        assert!(set.status.success(), "{set:?}");
     }
 
     /// The first segment file of a partition of an own broker.
