@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal as listen_for};
 use tokio::sync::watch;
 
 /// How long after the first signal the process ends at the latest, whatever is still at work.
-const END_BY: Duration = Duration::from_millis(4_600);
+const END_BY: Duration = Duration::from_millis(4_300);
 
 /// The first SIGTERM or SIGINT, for whoever asks.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Signals {
 
 /// Listens from now on, on a thread of its own.
 ///
-/// A second signal ends the process with code 1. A stop that has not ended within 4.6 s of the first is cut short with
+/// A second signal ends the process with code 1. A stop that has not ended within 4.3 s of the first is cut short with
 /// code 0: a commit that did not end in time has promised nothing and is redone.
 ///
 /// # Errors

@@ -130,10 +130,11 @@ impl<R: Role> Worker<R> {
     pub(super) fn take_restored(&mut self) -> Result<(), Stop> {
         while let Ok(restored) = self.restored.1.try_recv() {
             let Some(seat) = self.seats.iter_mut().find(|seat| seat.era == restored.era) else { continue };
-            let Begun { stage, next, first } = restored.result?;
+            let Begun { stage, next, stored } = restored.result?;
             seat.stage = Some(stage);
             seat.next = next;
-            seat.first = first;
+            seat.first = stored.is_none();
+            seat.stored = stored;
             seat.seeking = Some(Instant::now());
             let source = &seat.source;
             self.post.observer.restored(R::KIND, &source.topic, source.number(), next, restored.took);

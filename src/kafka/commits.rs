@@ -1,6 +1,7 @@
 //! The worker's commits: one in flight while the next fills; a refused one goes again before any other.
 
-use super::handover::{Fate, Handover, Outcome, Reply, Sealed, mark};
+use super::handover::{Committed, Fate, Handover, Outcome, Reply, Sealed, mark};
+use super::moment::Moment;
 use super::role::Role;
 use super::worker::{Worker, pause};
 use crate::fault::{self, Guard, Point};
@@ -126,6 +127,7 @@ impl<R: Role> Worker<R> {
                 era: seat.era,
                 mark: mark(&unique, self.post.role.commits(stage)),
                 first: seat.first,
+                stored: seat.stored.clone(),
                 commit,
                 needed_from: self.post.role.needed_from(stage),
             });
@@ -140,11 +142,12 @@ impl<R: Role> Worker<R> {
             return Ok(());
         }
         let metadata = self.consumer.group_metadata();
+        let doubt = self.refusals > 0 || self.acknowledged.is_long_ago(self.post.config.session_timeout / 2);
         self.flying = true;
         self.flown_since.get_or_insert_with(Instant::now);
         self.committer
             .handovers
-            .send(Handover { sealed, metadata })
+            .send(Handover { sealed, metadata, doubt })
             .map_err(|_| Stop("its committer ended".to_owned()))
     }
 
@@ -168,6 +171,7 @@ impl<R: Role> Worker<R> {
             self.refusals = 0;
             self.trouble = None;
             self.flown_since = None;
+            self.acknowledged = Moment::now();
         }
         let mut elsewhere = Vec::new();
         for (sealed, fate) in sealed {
@@ -202,6 +206,7 @@ impl<R: Role> Worker<R> {
     fn acknowledge(&mut self, sealed: Sealed) {
         let Some(seat) = self.seats.iter_mut().find(|seat| seat.era == sealed.era) else { return };
         seat.first = false;
+        seat.stored = Some(Committed { offset: sealed.commit.to, mark: sealed.mark });
         seat.needed_from = sealed.needed_from;
         let observer = &self.post.observer;
         observer.acknowledged(&sealed.commit);

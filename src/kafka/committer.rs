@@ -3,13 +3,16 @@
 //! Must never know: stages, rebalances. It keeps nothing between handovers but its producer.
 
 use super::config::{KafkaConfig, Mode};
+use super::context::PlainContext;
 use super::delivery::Allowance;
 use super::error::KafkaError;
 use super::halt::Halt;
 use super::handover::{Fate, Handover, Outcome, Reply, Sealed, Trouble, fate};
 use super::observer::Observer;
+use super::source::Source;
 use super::transaction::{Failure, Line, committed, offsets_client};
 use super::watchdog::Turns;
+use rdkafka::consumer::BaseConsumer;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
@@ -23,6 +26,8 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 const SERVE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long an answer about committed offsets may take: longer than a pending transaction lives.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same before a commit, which goes again where it takes longer.
+const DOUBT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The worker's end of its committer.
 pub struct Committer {
@@ -57,6 +62,7 @@ impl Committer {
             halt: Arc::clone(halt),
             turns,
             line: None,
+            asker: None,
             fenced: 0,
             allowance: Allowance::default(),
         };
@@ -84,6 +90,8 @@ struct Desk {
     halt: Arc<Halt>,
     turns: Turns,
     line: Option<Line>,
+    /// Reads stored offsets, once that was needed.
+    asker: Option<BaseConsumer<PlainContext>>,
     /// Producers in a row that were displaced before a handover went through.
     fenced: u32,
     allowance: Allowance,
@@ -120,6 +128,16 @@ impl Desk {
             return Reply::Failed(reason);
         }
         let begun = Instant::now();
+        if handover.doubt && self.config.mode == Mode::ExactlyOnce {
+            match self.superseded(&handover.sealed) {
+                Ok(gone) if gone.is_empty() => {}
+                Ok(gone) => {
+                    let cause = format!("another has committed {} of these partitions meanwhile", gone.len());
+                    return refused(handover.sealed, &gone, cause, begun.elapsed());
+                }
+                Err(cause) => return refused(handover.sealed, &[], cause, begun.elapsed()),
+            }
+        }
         let Some(line) = &mut self.line else {
             return Reply::Failed("the committer has no producer".to_owned());
         };
@@ -161,6 +179,22 @@ impl Desk {
             }
         };
         Reply::Ended(Outcome { sealed, took: begun.elapsed(), records, trouble })
+    }
+
+    /// The partitions of which the group has stored something else than these commits follow.
+    fn superseded(&mut self, sealed: &[Sealed]) -> Result<Vec<Source>, String> {
+        let asker = match self.asker.take() {
+            Some(asker) => asker,
+            None => offsets_client(&self.config, self.role, &self.worker, &self.observer)?,
+        };
+        self.turns.turn();
+        let stored = committed(&asker, sealed.iter().map(|one| &one.source), DOUBT_TIMEOUT);
+        self.asker = Some(asker);
+        let stored = stored.map_err(|error| format!("committed offsets cannot be read: {error}"))?;
+        let differs = |one: &&Sealed| {
+            !stored.iter().any(|(source, found)| *source == one.source && *found == one.stored)
+        };
+        Ok(sealed.iter().filter(differs).map(|one| one.source.clone()).collect())
     }
 
     /// How long a transaction may take at present.
@@ -237,6 +271,16 @@ impl Desk {
         self.halt.pause(REOPEN_PAUSE);
         Ok(())
     }
+}
+
+/// Nothing was sent: what others have committed is elsewhere, the rest goes again.
+fn refused(sealed: Vec<Sealed>, gone: &[Source], cause: String, took: Duration) -> Reply {
+    let judge = |one: Sealed| {
+        let fate = if gone.contains(&one.source) { Fate::Elsewhere } else { Fate::Again };
+        (one, fate)
+    };
+    let sealed = sealed.into_iter().map(judge).collect();
+    Reply::Ended(Outcome { sealed, took, records: 0, trouble: Some((Trouble::Aborted, cause)) })
 }
 
 fn all(sealed: Vec<Sealed>, fate: Fate) -> Vec<(Sealed, Fate)> {

@@ -14,11 +14,20 @@ const SPAN: Duration = Duration::from_secs(10);
 /// Kinds that are told apart; further ones share one count.
 const KINDS_MAX: usize = 64;
 
+/// The code of an error, also of those of administration, which the client library leaves out.
+#[must_use]
+pub fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    }
+}
+
 /// The kind of an error, of a closed set: a label of the counter of client errors.
 #[must_use]
 pub fn kind(error: &KafkaError) -> &'static str {
     use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code() {
+    match code(error) {
         Some(Code::AllBrokersDown) => "all_brokers_down",
         Some(Code::BrokerTransportFailure | Code::NetworkException) => "transport",
         Some(Code::Resolve) => "resolve",
@@ -63,7 +72,7 @@ pub fn is_away(error: &KafkaError) -> bool {
 fn is_moving(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
-        error.rdkafka_error_code(),
+        code(error),
         Some(
             Code::CoordinatorLoadInProgress
                 | Code::CoordinatorNotAvailable
@@ -145,6 +154,10 @@ mod tests {
         assert_eq!(kind(&of(RDKafkaErrorCode::BadCompression)), "undecodable");
         assert_eq!(kind(&of(RDKafkaErrorCode::UnknownTopic)), "other");
         assert!(is_away(&of(RDKafkaErrorCode::BrokerTransportFailure)));
+        assert!(
+            is_away(&KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)),
+            "an admin's question, too"
+        );
         assert!(!is_away(&of(RDKafkaErrorCode::TopicAuthorizationFailed)));
     }
 }

@@ -20,6 +20,8 @@ pub struct Sealed {
     pub mark: String,
     /// Nothing of the partition was committed before.
     pub first: bool,
+    /// What the commit follows: the offset and mark that the group has stored as far as its copy knows.
+    pub stored: Option<Committed>,
     /// The commit.
     pub commit: Commit,
     /// With this commit acknowledged, records of the source below this are needed no more (merge).
@@ -32,6 +34,10 @@ pub struct Handover {
     pub sealed: Vec<Sealed>,
     /// The worker's membership when it handed over: fences what a former owner sends.
     pub metadata: Option<ConsumerGroupMetadata>,
+    /// The worker may have been out of the group since its last commit. A client that is put out and joins again keeps, and
+    /// may be given, what another owned meanwhile, without a word to the application: its membership is then in order and
+    /// its state is not. What the group has stored is looked at before anything is sent.
+    pub doubt: bool,
 }
 
 /// What became of a commit.
@@ -160,7 +166,7 @@ mod tests {
             report: StageReport::default(),
         };
         let source = Source::new("events", 0);
-        Sealed { source, era: 1, mark: "a-2".to_owned(), first, commit, needed_from: None }
+        Sealed { source, era: 1, mark: "a-2".to_owned(), first, stored: None, commit, needed_from: None }
     }
 
     fn at(offset: i64, mark: &str) -> Committed {

@@ -35,6 +35,7 @@ mod delivery;
 mod fence;
 mod halt;
 mod intake;
+mod moment;
 mod orphans;
 mod pace;
 mod probe;

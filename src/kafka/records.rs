@@ -141,7 +141,7 @@ mod tests {
             report: StageReport::default(),
         };
         let source = Source::new("events", 3);
-        Sealed { source, era: 0, mark: String::new(), first: false, commit, needed_from: None }
+        Sealed { source, era: 0, mark: String::new(), first: false, stored: None, commit, needed_from: None }
     }
 
     fn texts(headers: &OwnedHeaders) -> Vec<(String, String)> {

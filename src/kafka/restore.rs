@@ -60,8 +60,8 @@ pub struct Begun<S> {
     pub stage: S,
     /// Next offset to take.
     pub next: i64,
-    /// Nothing of the partition was committed before.
-    pub first: bool,
+    /// What the group had stored for the partition; nothing where nothing of it was committed before.
+    pub stored: Option<Committed>,
 }
 
 /// Why a restore did not come to its end.
@@ -240,7 +240,7 @@ impl<R: Role> Restorer<R> {
                 offset_at(client, source, since_ms)?.unwrap_or(high).max(low)
             }
         };
-        Ok(Begun { stage: self.role.fresh(source, next), next, first: true })
+        Ok(Begun { stage: self.role.fresh(source, next), next, stored: None })
     }
 
     fn rebuild(
@@ -266,7 +266,7 @@ impl<R: Role> Restorer<R> {
             }
             self.replay(order, &mut stage, from, offset)?;
         }
-        Ok(Begun { stage, next: offset, first: false })
+        Ok(Begun { stage, next: offset, stored: Some(stored.clone()) })
     }
 
     /// Feeds the stage what it had read after its state was written, up to `until`; nothing is put out.

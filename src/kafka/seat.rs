@@ -2,6 +2,7 @@
 //!
 //! Must never know: consumers, how stages work.
 
+use super::handover::Committed;
 use super::progress::Progress;
 use super::quiet::Quiet;
 use super::source::Source;
@@ -22,6 +23,8 @@ pub struct Seat<S> {
     pub next: i64,
     /// Nothing of it was committed yet.
     pub first: bool,
+    /// What the group has stored for it, as far as this copy knows.
+    pub stored: Option<Committed>,
     /// The consumer is to be set to `next` and resumed; since when.
     pub seeking: Option<Instant>,
     /// The consumer reads it, or has been told to.
@@ -61,6 +64,7 @@ impl<S> Seat<S> {
             stage: None,
             next: 0,
             first: false,
+            stored: None,
             seeking: None,
             placed: false,
             ahead: false,

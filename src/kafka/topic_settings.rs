@@ -4,6 +4,7 @@
 
 use super::config::{KafkaConfig, Mode};
 use super::context::PlainContext;
+use super::damper::code;
 use super::error::KafkaError;
 use super::topics::{ASK_TIMEOUT, TopicPlan, admin, options};
 use super::wait::wait_for;
@@ -64,7 +65,7 @@ fn describe(
         .unwrap_or(Err(ClientError::AdminOp(RDKafkaErrorCode::OperationTimedOut)));
     let resource = match answer {
         Ok(resources) => resources.into_iter().next().unwrap_or(Err(RDKafkaErrorCode::UnknownTopic)),
-        Err(error) => match error.rdkafka_error_code() {
+        Err(error) => match code(&error) {
             Some(code @ (RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion)) => {
                 Err(code)
             }

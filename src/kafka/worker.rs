@@ -11,6 +11,7 @@ use super::context::GroupContext;
 use super::error::KafkaError;
 use super::halt::Halt;
 use super::handover::{Reply, Sealed};
+use super::moment::Moment;
 use super::observer::Observer;
 use super::orphans::Orphans;
 use super::pace::{Runner, waits};
@@ -75,6 +76,8 @@ pub struct Worker<R: Role> {
     pub(super) refusals: u32,
     /// Why the last commit did not go through, until one does.
     pub(super) trouble: Option<String>,
+    /// When a commit was acknowledged last.
+    pub(super) acknowledged: Moment,
     pub(super) next_commit: Instant,
     pub(super) marks: (u64, u64),
     pub(super) pruner: Option<Pruner>,
@@ -115,6 +118,7 @@ impl<R: Role> Worker<R> {
             again: Vec::new(),
             refusals: 0,
             trouble: None,
+            acknowledged: Moment::now(),
             next_commit: now,
             marks: (u64::try_from(wall_now().0).unwrap_or(0), 0),
             pruner,

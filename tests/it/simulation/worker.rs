@@ -336,6 +336,7 @@ impl<R: Role> Worker<R> {
                 era: seat.era,
                 mark: mark(&unique, self.role.commits(stage)),
                 first: seat.first,
+                stored: None,
                 commit,
                 needed_from: self.role.needed_from(stage),
             });
