@@ -103,6 +103,7 @@ impl Teller<'_> {
 
     fn end_contact(&mut self, contact: &mut Contact, act: Act) {
         contact.ended_ms = Some(act.time_ms);
+        contact.rings.clear();
         self.end_awaiting(contact, act);
     }
 

@@ -310,3 +310,15 @@ fn missed_rings_and_late_comers() {
     let missed = quarter(&outcome, "tenant,team,agent_id", &["acme", "", "a"], 0);
     assert_eq!(counts(&missed), [("agent_non_response", 1)]);
 }
+
+#[test]
+fn rings_end_with_the_contact() {
+    let mut tape = Tape::default();
+    tape.voice(0, "c", "queued", json!({})).voice(1_000, "c", "offered", json!({"agent_id": "a"}));
+    tape.voice(3_000, "c", "ended", json!({"by": "system"}));
+    // An answer that comes all the same opens the contact again; of the ring that ended nothing is measured.
+    tape.voice(200_000, "c", "answered", json!({"agent_id": "a"}));
+    let whole = tenant(&tape.run());
+    assert_eq!(whole.counts["contacts_flowed_out"], 1);
+    assert_eq!(whole.durations.get("ring_time"), None);
+}
